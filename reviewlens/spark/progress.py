@@ -1,0 +1,74 @@
+"""A progress line for Spark work: rows, rows/s and time left."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from pyspark import SparkContext
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+_POLL_S = 0.5
+log = logging.getLogger(__name__)
+
+
+class _RowsPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f} rows/s", style="cyan")
+
+
+class RowProgress:
+    """Counts rows done of `total`: a live line on a terminal, and a log line for each part elsewhere."""
+
+    def __init__(self, context: SparkContext, total: int, console: Console) -> None:
+        self._context, self._total, self._done = context, total, 0
+        self._is_live = console.is_terminal
+        self._began = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _RowsPerSecond(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self._is_live,
+            speed_estimate_period=120,
+        )
+        self._task = self._bar.add_task("scoring", total=total)
+
+    @contextmanager
+    def part(self, rows: int) -> Iterator[None]:
+        """Follow Spark's tasks while a part of `rows` rows is worked on, and count it as done at the end."""
+        stop = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(rows, stop), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join()
+        self._done += rows
+        self._bar.update(self._task, completed=self._done)
+        if not self._is_live:
+            seconds = time.monotonic() - self._began
+            left = seconds / self._done * (self._total - self._done)
+            log.info("%s of %s rows, %.0f rows/s, %.0f s left", self._done, self._total, self._done / seconds, left)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _watch(self, rows: int, stop: threading.Event) -> None:
+        tracker = self._context.statusTracker()
+        while not stop.wait(_POLL_S):
+            stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+            shares = [stage.numCompletedTasks / stage.numTasks for stage in stages if stage and stage.numTasks > 1]
+            if shares:
+                self._bar.update(self._task, completed=self._done + int(rows * max(shares)))
