@@ -1,0 +1,1 @@
+"""The bundle that ships with the package, and the corpus that made it."""

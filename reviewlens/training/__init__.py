@@ -1,0 +1,1 @@
+"""From labelled reviews, or existing checkpoints, to a bundle."""
