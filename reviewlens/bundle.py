@@ -5,7 +5,9 @@ Layout: `manifest.json`, `keyword/` and `sentiment/` (Hugging Face, safetensors)
 
 import hashlib
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,6 +96,23 @@ def read_bundle(path: Path, taxonomy: Taxonomy | None = None) -> Bundle:
     if manifest.bundle_id != _identify(manifest.taxonomy, manifest.thresholds, manifest.calibration, manifest.files):
         raise BundleError(f"Bundle {path}: manifest.json was edited after the bundle was made: make a new bundle.")
     return Bundle(path=path, manifest=manifest)
+
+
+@contextmanager
+def draft_bundle(target: Path) -> Iterator[Path]:
+    """A directory beside `target` that takes its place when the block ends well, and is gone when it does not.
+
+    Raises:
+        BundleError: something stands at `target` already.
+    """
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise BundleError(f"{target} stands already: give a directory that does not exist or is empty (--bundle).")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
+        draft = Path(scratch) / target.name
+        draft.mkdir()
+        yield draft
+        draft.rename(target)
 
 
 def seal_bundle(

@@ -18,7 +18,7 @@ from reviewlens.inference.results import KeywordScore, Score, WordEffects
 from reviewlens.taxonomy import Taxonomy
 
 _DROP_COLUMNS = 6  # keywords side by side in 80 columns
-_BAR_CELLS = 20
+_BAR_CELLS = 16
 _BAR_GLYPHS = (("█", "green"), ("·", "yellow"), ("▒", "red"))
 
 
@@ -82,7 +82,11 @@ def show_explanation(
         parts += ["The end of the text is beyond the models' window and was not scored.", ""]
     parts.append(_show_keywords(score, thresholds, taxonomy))
     for first in range(0, len(score.keywords), _DROP_COLUMNS):
-        parts += ["", _show_drops(score.keywords[first : first + _DROP_COLUMNS], effects, taxonomy)]
+        parts += [
+            "",
+            "How much each keyword's probability drops without the word (* highlight)",
+            _show_drops(score.keywords[first : first + _DROP_COLUMNS], effects, taxonomy),
+        ]
     return Group(*parts)
 
 
@@ -92,27 +96,26 @@ def show_review(heading: str, text: str, marks: Sequence[Mark]) -> RenderableTyp
 
 
 def show_malls(rows: Sequence[MallKeyword]) -> Table:
-    """Malls and their keywords in the order given, with shares of positive and negative mentions and a bar."""
-    (positive, _), (neutral, _), (negative, _) = _BAR_GLYPHS
-    table = _table("mall", "keyword", title="What each mall's reviews speak of")
-    for name in ("mentions", "of reviews", "positive", "negative"):
+    """Malls and under each its keywords, in the order given: reviews, their share, and how many praise and blame."""
+    table = _table(title="What each mall's reviews speak of")
+    table.add_column("mall, keyword", overflow="fold")
+    for name in ("reviews", "share", "█ pos", "▒ neg"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(f"{positive} positive {neutral} neutral {negative} negative", min_width=_BAR_CELLS)
+    table.add_column(width=_BAR_CELLS, no_wrap=True)
     previous = None
     for row in rows:
-        is_new = row.mall != previous
-        if is_new and previous is not None:
+        if row.mall != previous:
             table.add_section()
+            table.add_row(Text(_printable(row.mall)), f"{row.mall_reviews:,}", style="bold")
+            previous = row.mall
         table.add_row(
-            Text(f"{_printable(row.mall)} ({row.mall_reviews:,})" if is_new else "", style="bold"),
-            Text(row.keyword),
+            Text(f"  {row.keyword}"),
             f"{row.mentions:,}",
             f"{row.mentions / row.mall_reviews:.0%}",
             Text(f"{row.positive:.0%}", style="green"),
             Text(f"{row.negative:.0%}", style="red"),
             _bar(row.positive, row.negative),
         )
-        previous = row.mall
     return table
 
 
@@ -166,7 +169,7 @@ def _show_keywords(score: Score, thresholds: Mapping[str, float], taxonomy: Taxo
 
 
 def _show_drops(keywords: Sequence[KeywordScore], effects: WordEffects, taxonomy: Taxonomy) -> Table:
-    table = _table(title="How much each keyword's probability drops without the word (* highlight)")
+    table = _table()
     table.add_column("word", overflow="fold")
     columns = [(each, taxonomy.keywords.index(each.keyword)) for each in keywords]
     for each, _ in columns:

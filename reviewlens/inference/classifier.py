@@ -92,7 +92,7 @@ class Classifier:
 
 def window_tokens(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
     """The longest input of a model in tokens, special tokens included."""
-    positions: int = config.max_position_embeddings
+    positions: int = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     if config.model_type in _OFFSET_MODELS:
         positions -= config.pad_token_id + 1
     return min(positions, int(tokenizer.model_max_length))

@@ -1,17 +1,14 @@
 """Import: two checkpoints that were trained elsewhere become one bundle."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from reviewlens.bundle import Bundle, seal_bundle
+from reviewlens.bundle import Bundle, draft_bundle, seal_bundle
 from reviewlens.config import ImportCheckpointConfig
-from reviewlens.errors import BundleError, ConfigError
+from reviewlens.errors import ConfigError
 from reviewlens.inference.scorer import Scorer
 from reviewlens.taxonomy import Taxonomy, read_taxonomy
 from reviewlens.text import normalize
@@ -31,7 +28,7 @@ def run(config: ImportCheckpointConfig) -> Bundle:
     taxonomy = read_taxonomy(config.taxonomy)
     thresholds = _read_thresholds(config.thresholds, taxonomy)
     target = config.bundle.absolute()
-    with _draft(target) as draft:
+    with draft_bundle(target) as draft:
         import_model(config.keyword, config.base, taxonomy.keywords, "multi_label_classification", draft / "keyword")
         import_model(
             config.sentiment, config.base, taxonomy.sentiment_names, "single_label_classification", draft / "sentiment"
@@ -39,19 +36,6 @@ def run(config: ImportCheckpointConfig) -> Bundle:
         sealed = seal_bundle(draft, taxonomy, thresholds, config.training_set)
         Scorer.load(draft)
     return sealed.model_copy(update={"path": target})
-
-
-@contextmanager
-def _draft(target: Path) -> Iterator[Path]:
-    """A directory beside `target` that takes its place when the block ends well, and is gone when it does not."""
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise BundleError(f"{target} stands already: give a directory that does not exist or is empty (--bundle).")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
-        draft = Path(scratch) / target.name
-        draft.mkdir()
-        yield draft
-        draft.rename(target)
 
 
 def _read_thresholds(file: Path | None, taxonomy: Taxonomy) -> dict[str, float]:

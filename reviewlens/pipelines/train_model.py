@@ -1,6 +1,5 @@
 """Training: labelled reviews become a bundle with thresholds, figures and a model card."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,9 +7,8 @@ import torch
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from reviewlens.bundle import Bundle, seal_bundle
+from reviewlens.bundle import Bundle, draft_bundle, seal_bundle
 from reviewlens.config import Card, TrainModelConfig
-from reviewlens.errors import ConfigError
 from reviewlens.inference.scorer import Scorer
 from reviewlens.spark.tables import TableRef, latest_version, read_table
 from reviewlens.taxonomy import Taxonomy, read_taxonomy
@@ -34,19 +32,16 @@ def run(spark: SparkSession, config: TrainModelConfig, console: Console) -> Bund
     """Train both stages, choose thresholds on the validation part, and report figures on the test part.
 
     Raises:
-        ConfigError: the encoder is missing, or the bundle's directory is taken.
+        ConfigError: the encoder is missing.
+        BundleError: the bundle's directory is taken.
         InputContractError: the labels break their contract.
     """
-    if config.bundle.exists():
-        raise ConfigError(f"{config.bundle} is there already: give the bundle a directory of its own (--bundle).")
     taxonomy = read_taxonomy(config.taxonomy)
     reviews, training_set = _read_labels(spark, config.labels, taxonomy)
     parts = split_reviews(reviews, config.validation_share, config.test_share, str(config.seed))
     console.print(f"{training_set}: {', '.join(f'{len(part):,} {name}' for name, part in parts.items())} reviews")
 
-    config.bundle.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=config.bundle.parent) as scratch:
-        draft = Path(scratch) / "bundle"
+    with draft_bundle(config.bundle) as draft:
         _train(parts["train"], taxonomy, config, draft)
         seal_bundle(draft, taxonomy, dict.fromkeys(taxonomy.keywords, 0.5), training_set)
         thresholds = _choose_thresholds(Scorer.load(draft), parts["validation"])
@@ -55,7 +50,6 @@ def run(spark: SparkSession, config: TrainModelConfig, console: Console) -> Bund
         figures = {result.reviews: result.model.to_dict() for result in results}
         bundle = seal_bundle(draft, taxonomy, thresholds, training_set, figures)
         _write_card(bundle, config.card, parts, results)
-        draft.rename(config.bundle)
     _show(results, console)
     console.print(f"Bundle {bundle.bundle_id} is in {config.bundle}.")
     return bundle.model_copy(update={"path": config.bundle})

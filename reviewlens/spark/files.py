@@ -18,6 +18,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from reviewlens.errors import InputContractError
 from reviewlens.spark.schemas import CATEGORY, CREATED_AT, MALL_ID, PRODUCT, RATING, REVIEW_ID, TEXT
+from reviewlens.spark.tables import quote
 
 BROKEN = "_corrupt_record"  # Spark's column for a line that could not be parsed
 UNREAD_RATING, UNREAD_DATE = "rating_is_unread", "created_at_is_unread"
@@ -150,7 +151,7 @@ def select_columns(table: DataFrame, columns: Mapping[str, str | None]) -> DataF
     nested = [name for name in columns.values() if name and isinstance(types[name], _NESTED)]
     if nested:
         raise InputContractError(f"Columns hold nested values, and must hold plain ones: {', '.join(nested)}.")
-    source = {ours: F.col(_quote(name)) if name else F.lit(None).cast("string") for ours, name in columns.items()}
+    source = {ours: F.col(quote(name)) if name else F.lit(None).cast("string") for ours, name in columns.items()}
     rating_as_is, date_as_is = (F.when(F.trim(source[name]) != "", source[name]) for name in (RATING, CREATED_AT))
     rating, created_at = rating_as_is.try_cast("double"), _parse_time(date_as_is)
     broken = F.col(BROKEN).isNotNull() if BROKEN in types else F.lit(False)
@@ -171,7 +172,6 @@ def _read_csv(spark: SparkSession, path: str, charset: str | None) -> DataFrame:
         "escape": '"',
         "encoding": charset,
         "maxCharsPerColumn": -1,
-        "columnPruning": False,  # pruned rows never count as broken
     }
     names = spark.read.options(**options).csv(path).columns
     if not names:
@@ -193,7 +193,3 @@ def _parse_time(value: Column) -> Column:
     """A timestamp from one, or from text: ISO 8601, 20240105, and dates such as 2024.1.5. or 2024년 1월 5일."""
     text = F.regexp_replace(F.trim(value), _DATE, "$1-$2-$3")
     return F.coalesce(text.try_cast("timestamp"), F.try_to_timestamp(text, F.lit("yyyyMMdd")))
-
-
-def _quote(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

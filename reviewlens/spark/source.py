@@ -28,6 +28,7 @@ from reviewlens.spark.schemas import (
     REVIEW_ID,
     TEXT,
 )
+from reviewlens.spark.tables import quote
 
 _NAMES: tuple[type[DataType], ...] = (StringType, VarcharType, IntegralType)
 _TEXTS: tuple[type[DataType], ...] = (StringType, VarcharType)
@@ -70,7 +71,7 @@ def select_reviews(table: DataFrame, columns: Columns) -> DataFrame:
         elif not isinstance(types[theirs], accepted):
             faults.append(f"{ours}: column {theirs} is {types[theirs].simpleString()}, and must be {words}")
         else:
-            selected.append(F.col(_quote(theirs)).cast(kind).alias(ours))
+            selected.append(F.col(quote(theirs)).cast(kind).alias(ours))
     if faults:
         raise InputContractError(
             f"The source breaks its contract. {'; '.join(faults)}. Map columns with --columns.KEY."
@@ -125,7 +126,3 @@ def refusal_reason(text: Column, max_chars: int) -> Column:
         .when(F.char_length(text) > max_chars, Refusal.TOO_LONG)
         .when(~text.rlike(r"(?U)\S"), Refusal.EMPTY_TEXT)
     )
-
-
-def _quote(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

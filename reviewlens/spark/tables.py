@@ -39,8 +39,8 @@ class TableRef:
     def sql(self) -> str:
         """The table as SQL names it, quoted part by part."""
         if self.is_path:
-            return f"delta.{_quote(self.location)}"
-        return ".".join(_quote(part) for part in self.location.split("."))
+            return f"delta.{quote(self.location)}"
+        return ".".join(quote(part) for part in self.location.split("."))
 
 
 def read_table(spark: SparkSession, ref: TableRef, version: int | None = None) -> DataFrame:
@@ -129,7 +129,7 @@ def _current_schema(spark: SparkSession, schema: str | None) -> Iterator[None]:
     if schema is None:
         yield
         return
-    before = f"{_quote(spark.catalog.currentCatalog())}.{_quote(spark.catalog.currentDatabase())}"
+    before = f"{quote(spark.catalog.currentCatalog())}.{quote(spark.catalog.currentDatabase())}"
     spark.sql(f"USE {schema}")
     try:
         yield
@@ -151,7 +151,8 @@ def remove_folder(spark: SparkSession, folder: str) -> None:
     path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)  # noqa: SLF001
 
 
-def _quote(identifier: str) -> str:
+def quote(identifier: str) -> str:
+    """An identifier as SQL takes it, whatever is in it."""
     return "`" + identifier.replace("`", "``") + "`"
 
 

@@ -107,7 +107,7 @@ def measure(cascade: Cascade, thresholds: Mapping[str, float], reviews: Sequence
         keywords=classification_table(keyword_matrix(reviews, taxonomy), found, taxonomy.keywords),
         sentiments=classification_table(truth, predicted, names),
         sentiment_accuracy=float(np.mean(truth == predicted)),
-        sign_accuracy=float(np.mean(truth == predicted)),
+        sign_accuracy=float(np.mean(signs[truth] == signs[predicted])),
         highlight_pairs=highlight_pairs,
         highlight_hits=highlight_hits,
     )

@@ -18,6 +18,7 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
+from transformers.utils import logging as transformers_logging
 
 from reviewlens.errors import ConfigError
 from reviewlens.inference.classifier import window_tokens
@@ -60,6 +61,7 @@ def fine_tune(
     Raises:
         ConfigError: there is no encoder.
     """
+    transformers_logging.set_verbosity_error()  # a new head is no news
     set_seed(seed)
     tokenizer = _load_tokenizer(encoder)
     model = _load_model(encoder, kind.classes(taxonomy), kind.problem, encoder_dropout)

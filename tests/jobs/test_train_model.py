@@ -13,7 +13,7 @@ from transformers import BertModel
 from reviewlens import Scorer
 from reviewlens.bundle import Bundle, read_bundle
 from reviewlens.config import TrainModelConfig
-from reviewlens.errors import ConfigError
+from reviewlens.errors import BundleError, ConfigError
 from reviewlens.pipelines import train_model
 
 ROOT = Path(__file__).parents[2]
@@ -84,5 +84,6 @@ def test_a_taken_directory_or_a_missing_encoder_is_told_before_training(
         train_model.run(spark, config.model_copy(update={"encoder": tmp_path}), Console(file=io.StringIO()))
     assert not config.bundle.exists()
     config.bundle.mkdir()
-    with pytest.raises(ConfigError, match="is there already"):
+    (config.bundle / "mine").touch()
+    with pytest.raises(BundleError, match="stands already"):
         train_model.run(spark, config, Console(file=io.StringIO()))

@@ -87,12 +87,13 @@ def test_faults_of_the_columns_come_together() -> None:
         "mall_id": "a.b",
         "text": names[2],
     }
+    assert match_columns(Path("a.csv"), ["text", "brand"], {"product": "brand"})["mall_id"] is None
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"id,text\n1,\xec\x98\xb7,more\n2,ok\n", "1 lines cannot be parsed"),
+        ("a.csv", b"id,text,unused\n1,\xec\x98\xb7,a,more\n2,ok,b\n", "1 lines cannot be parsed"),
         ("a.csv", b"id,text\n1,a\n1,b\n", "repeat a review_id"),
         ("a.csv", b"id,text\n1,\xff\xfe\n", "neither UTF-8 nor CP949"),
         ("a.csv", b"", "columns: none"),

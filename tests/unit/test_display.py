@@ -49,12 +49,12 @@ def test_an_explanation_shows_every_keyword_and_every_drop(taxonomy: Taxonomy) -
     """Found keywords come first, with sentiment and highlight; each word's drop is signed, the highlight's starred."""
     text = "옷은 예쁘지만 늦어요ㅋㅋ"
     highlight = Highlight("예쁘지만", 3, 7, 0.25)
-    probabilities = dict.fromkeys(taxonomy.keywords, 0.125) | {"디자인": 0.75, "배송": 0.5}
+    probabilities = dict.fromkeys(taxonomy.keywords, 0.125) | {"디자인": 0.75, "배송": 0.875}
     score = Score(probabilities, [KeywordScore("디자인", 0.75, "긍정", 0.875, highlight)], truncated=True)
     without = np.full((3, len(taxonomy.keywords)), 0.125, np.float32)
     without[:, taxonomy.keywords.index("디자인")] = [0.875, 0.25, 0.75]
     effects = WordEffects(split_words(text), np.array(list(probabilities.values()), np.float32), without)
-    thresholds = dict.fromkeys(taxonomy.keywords, 0.5) | {"배송": 0.625}
+    thresholds = dict.fromkeys(taxonomy.keywords, 0.5) | {"배송": 0.9}
 
     lines = _render(show_explanation(text, score, effects, thresholds, taxonomy)).splitlines()
 
@@ -62,26 +62,28 @@ def test_an_explanation_shows_every_keyword_and_every_drop(taxonomy: Taxonomy) -
     assert "was not scored" in lines[2]
     rows = [line.split() for line in lines if line.strip()]
     assert rows.index(["디자인", "0.750", "0.500", "yes", "긍정", "0.875", "예쁘지만"]) < rows.index(
-        ["배송", "0.500", "0.625", "no"]
+        ["배송", "0.875", "0.900", "no"]
     )
     assert sum(row[-1:] == ["no"] for row in rows) == len(taxonomy.keywords) - 1
     assert rows[-3:] == [["옷은", "-0.125"], ["예쁘지만", "+0.500*"], ["늦어요ㅋㅋ", "+0.000"]]
 
 
-def test_malls_line_up_and_name_themselves_once() -> None:
-    """Rows are equally wide in cells, whatever mixes of Hangul and Latin they hold; bars follow the shares."""
+def test_malls_line_up_in_80_columns() -> None:
+    """Rows are equally wide in cells, whatever mixes of Hangul and Latin they hold; bars are whole."""
     rows = [
-        MallKeyword("가람몰", 200, "라인(핏)", 50, 0.5, 0.25),
-        MallKeyword("가람몰", 200, "배송", 10, 0.0, 1.0),
-        MallKeyword("mall-7", 10, "소재", 10, 1.0, 0.0),
+        MallKeyword("가람몰", 12_764, "라인(핏)", 6_382, 0.5, 0.25),
+        MallKeyword("가람몰", 12_764, "배송", 128, 0.0, 1.0),
+        MallKeyword("이름 긴 쇼핑몰 mall-7", 10, "소재", 10, 1.0, 0.0),
     ]
-    lines = [line for line in _render(show_malls(rows)).splitlines() if "%" in line]
+    lines = [line for line in _render(show_malls(rows), width=80).splitlines() if any(map(str.isdigit, line))]
     assert [line.split() for line in lines] == [
-        ["가람몰", "(200)", "라인(핏)", "50", "25%", "50%", "25%", "█" * 10 + "·" * 5 + "▒" * 5],
-        ["배송", "10", "5%", "0%", "100%", "▒" * 20],
-        ["mall-7", "(10)", "소재", "10", "100%", "100%", "0%", "█" * 20],
+        ["가람몰", "12,764"],
+        ["라인(핏)", "6,382", "50%", "50%", "25%", "█" * 8 + "·" * 4 + "▒" * 4],
+        ["배송", "128", "1%", "0%", "100%", "▒" * 16],
+        ["이름", "긴", "쇼핑몰", "mall-7", "10"],
+        ["소재", "10", "100%", "100%", "0%", "█" * 16],
     ]
-    assert len({cell_len(line.split("%")[0]) for line in lines}) == 1
+    assert len({cell_len(line) for line in lines}) == 1
 
 
 def test_figures_end_with_one_line_of_json() -> None:
@@ -94,7 +96,7 @@ def test_figures_end_with_one_line_of_json() -> None:
     assert any(row.split() == ["input", "160,195"] for row in table)
 
 
-def _render(shown: RenderableType) -> str:
+def _render(shown: RenderableType, width: int = 100) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=100).print(shown)
+    Console(file=stream, width=width).print(shown)
     return stream.getvalue()

@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -98,6 +98,7 @@ def test_one_lucky_row_does_not_move_a_threshold() -> None:
     assert _thresholds(clear, {0.9: 1, 0.85: 0}) == [0.505, 0.505]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1, width=32)), min_size=1, max_size=12))
 def test_no_candidate_beats_the_threshold_of_a_single_class(rows: list[tuple[int, float]]) -> None:
     """With no other class to steady it, the threshold has the best F1 of all within 0.1 to 0.9."""
