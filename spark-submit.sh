@@ -35,13 +35,11 @@ done
 
 jars=$(printf '%s,' .cache/jars/*.jar)
 [ "$jars" != ".cache/jars/*.jar," ] || fail "No Delta jars in .cache/jars: run 'make setup' first."
-# Executors get the package without the starter's weights: a bundle travels on its own.
-"$python" -m reviewlens.package .cache/reviewlens.zip
 
 export PYSPARK_PYTHON=$python PYSPARK_DRIVER_PYTHON=$python PATH="$(dirname "$python"):$PATH" PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}
 log4j="-Dlog4j2.configurationFile=file:$PWD/conf/spark/log4j2.properties -Dreviewlens.log.level=$level"
 # The JVM announces a module that Spark always asks for; nobody can act on it.
-spark-submit "${spark[@]}" --properties-file "$properties" --jars "${jars%,}" --py-files .cache/reviewlens.zip \
+spark-submit "${spark[@]}" --properties-file "$properties" --jars "${jars%,}" \
   --driver-java-options "$log4j" "jobs/$job.py" "${arguments[@]}" \
   2> >(sed -u '/Using incubator modules/d' >&2)

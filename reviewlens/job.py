@@ -7,6 +7,7 @@ import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -15,6 +16,7 @@ from rich.console import Console
 from reviewlens import errors
 from reviewlens.config import Config, read_config
 from reviewlens.errors import ReviewLensError
+from reviewlens.package import write_package
 from reviewlens.spark.session import start_session
 
 _RAISED_IN_A_TASK = re.compile(r"reviewlens\.errors\.(\w+): (.+)")
@@ -42,14 +44,22 @@ def run_job(
     logging.getLogger("py4j").setLevel(logging.ERROR)
     try:
         config = read_config(kind, options.config, keys)
-        spark = start_session(name)
-        try:
-            story(spark, config, Console())
-        finally:
-            spark.stop()
+        with TemporaryDirectory() as scratch:
+            spark = start_session(name)
+            try:
+                _ship_package(spark, Path(scratch) / "reviewlens.zip")
+                story(spark, config, Console())
+            finally:
+                spark.stop()
     except Exception as error:  # noqa: BLE001  the last door: whatever it is becomes one sentence and a code
         return _tell(error, debug=options.debug)
     return 0
+
+
+def _ship_package(spark: SparkSession, archive: Path) -> None:
+    """Give executors the library; the driver keeps its own, which has the starter beside it."""
+    write_package(archive)
+    spark.sparkContext.addPyFile(str(archive))
 
 
 def _tell(error: Exception, *, debug: bool) -> int:

@@ -129,3 +129,14 @@ def test_java_that_is_missing_or_old_is_named(tmp_path: Path, version: str | Non
     done = submit("score_reviews", JAVA_HOME=str(tmp_path))
     assert done.returncode == 2
     assert sentence in done.stderr
+
+
+def test_the_demo_shows_reviews_malls_and_the_run(tmp_path: Path) -> None:
+    """With the starter and the corpus that ship with the package; the second demo scores nothing."""
+    job = ["demo", "--rows", "20", "--reviews", "3", "--lakehouse", tmp_path / "lake"]
+    first = submit(*job)
+    assert first.returncode == 0, first.stderr
+    assert DeltaTable(tmp_path / "lake" / "review_scores").to_pyarrow_table().num_rows == 20
+    for part in ("가람몰", "/긍정)", "rows/s", '"scored": 20'):
+        assert part in first.stdout
+    assert "Nothing to score: all 20 reviews are unchanged." in submit(*job).stdout
