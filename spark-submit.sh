@@ -39,6 +39,11 @@ jars=$(printf '%s,' .cache/jars/*.jar)
 export PYSPARK_PYTHON=$python PYSPARK_DRIVER_PYTHON=$python PATH="$(dirname "$python"):$PATH" PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1}
 log4j="-Dlog4j2.configurationFile=file:$PWD/conf/spark/log4j2.properties -Dreviewlens.log.level=$level"
+# Spark runs Python behind a pipe, both outputs in one: say whether a person is looking, and how wide the screen is.
+if [ -t 1 ]; then
+  export FORCE_COLOR=1
+  COLUMNS=$(tput cols 2>/dev/null || echo 100) && export COLUMNS
+fi
 # The JVM announces a module that Spark always asks for; nobody can act on it.
 spark-submit "${spark[@]}" --properties-file "$properties" --jars "${jars%,}" \
   --driver-java-options "$log4j" "jobs/$job.py" "${arguments[@]}" \

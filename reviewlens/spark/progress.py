@@ -22,10 +22,10 @@ class _RowsPerSecond(ProgressColumn):
 
 
 class RowProgress:
-    """Counts rows done of `total`: a live line on a terminal, and a log line for each part elsewhere."""
+    """Counts rows done of `total`: a live line on a terminal, elsewhere a log line at each tenth."""
 
     def __init__(self, context: SparkContext, total: int, console: Console) -> None:
-        self._context, self._total, self._done = context, total, 0
+        self._context, self._total, self._done, self._tenth = context, total, 0, 0
         self._is_live = console.is_terminal
         self._began = time.monotonic()
         self._bar = Progress(
@@ -52,11 +52,7 @@ class RowProgress:
             stop.set()
             watcher.join()
         self._done += rows
-        self._bar.update(self._task, completed=self._done)
-        if not self._is_live:
-            seconds = time.monotonic() - self._began
-            left = seconds / self._done * (self._total - self._done)
-            log.info("%s of %s rows, %.0f rows/s, %.0f s left", self._done, self._total, self._done / seconds, left)
+        self._show(self._done)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -71,4 +67,14 @@ class RowProgress:
             stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
             shares = [stage.numCompletedTasks / stage.numTasks for stage in stages if stage and stage.numTasks > 1]
             if shares:
-                self._bar.update(self._task, completed=self._done + int(rows * max(shares)))
+                self._show(self._done + int(rows * max(shares)))
+
+    def _show(self, done: int) -> None:
+        self._bar.update(self._task, completed=done)
+        tenth = 10 * done // self._total
+        if self._is_live or tenth == self._tenth:
+            return
+        self._tenth = tenth
+        seconds = time.monotonic() - self._began
+        left = seconds / done * (self._total - done)
+        log.info("%s of %s rows, %.1f rows/s, %.0f s left", f"{done:,}", f"{self._total:,}", done / seconds, left)

@@ -14,7 +14,8 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 from reviewlens.errors import ConfigError, InputContractError
 from reviewlens.spark.schemas import TABLES, VIEWS
 
-_PROPERTIES = "'delta.enableDeletionVectors' = 'true', 'delta.checkpointPolicy' = 'classic'"
+# Readers other than Spark, delta-rs among them, do not all know deletion vectors.
+_PROPERTIES = "'delta.enableDeletionVectors' = 'false', 'delta.checkpointPolicy' = 'classic'"
 
 
 @dataclass(frozen=True, slots=True)
