@@ -1,7 +1,5 @@
 """Delta tables by path or by catalog name: created by explicit DDL, verified at every read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -118,24 +116,13 @@ def create_views(spark: SparkSession, target: TableRef, sql_dir: Path) -> None:
     if target.is_path:
         for name in TABLES:
             read_table(spark, target.child(name)).createOrReplaceTempView(name)
-    with _current_schema(spark, None if target.is_path else target.sql):
-        for name in VIEWS:
-            body = (sql_dir / f"{name}.sql").read_text(encoding="utf-8")
-            spark.sql(f"CREATE OR REPLACE {kind} {name} AS {body}")
-
-
-@contextmanager
-def _current_schema(spark: SparkSession, schema: str | None) -> Iterator[None]:
-    """Resolve bare names in `schema`, and go back at the end, whatever happens."""
-    if schema is None:
-        yield
-        return
-    before = f"{quote(spark.catalog.currentCatalog())}.{quote(spark.catalog.currentDatabase())}"
-    spark.sql(f"USE {schema}")
-    try:
-        yield
-    finally:
-        spark.sql(f"USE {before}")
+    else:
+        # A session of its own: no temporary view of the caller's stands before a table, and its schema stays.
+        spark = spark.newSession()
+        spark.sql(f"USE {target.sql}")
+    for name in VIEWS:
+        body = (sql_dir / f"{name}.sql").read_text(encoding="utf-8")
+        spark.sql(f"CREATE OR REPLACE {kind} {name} AS {body}")
 
 
 def staging_folder(spark: SparkSession, target: TableRef) -> str:
