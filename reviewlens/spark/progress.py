@@ -25,7 +25,8 @@ class RowProgress:
     """Counts rows done of `total`: a live line on a terminal, elsewhere a log line at each tenth."""
 
     def __init__(self, context: SparkContext, total: int, console: Console) -> None:
-        self._context, self._total, self._done, self._tenth = context, total, 0, 0
+        self._context, self._total = context, total
+        self._done = self._shown = self._tenth = 0
         self._is_live = console.is_terminal
         self._began = time.monotonic()
         self._bar = Progress(
@@ -70,6 +71,8 @@ class RowProgress:
                 self._show(self._done + int(rows * max(shares)))
 
     def _show(self, done: int) -> None:
+        """Move forward only: the stages that commit a part begin at nothing again."""
+        self._shown = done = max(done, self._shown)
         self._bar.update(self._task, completed=done)
         tenth = 10 * done // self._total
         if self._is_live or tenth == self._tenth:
