@@ -115,4 +115,4 @@ def test_views_in_a_schema_stay_and_follow_the_table(spark: SparkSession, lakeho
 def test_views_over_a_path_are_the_sessions_alone(spark: SparkSession, analyst: SparkSession) -> None:
     """Nothing is left in the catalog for other sessions to trip over."""
     assert analyst.catalog.tableExists("review_keywords")
-    assert not spark.catalog.tableExists("review_keywords")
+    assert not spark.newSession().catalog.tableExists("review_keywords")
