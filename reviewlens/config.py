@@ -12,8 +12,6 @@ from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDic
 
 from reviewlens.errors import ConfigError
 
-Fraction = Field(gt=0, lt=1)
-
 
 class JobConfig(BaseModel):
     """Keys that every job has."""
