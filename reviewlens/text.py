@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"\S+")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_WORD_CHARACTER = re.compile(r"[\W_]")
+_REPEATED = re.compile(r"(.)\1+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,11 @@ def hide_words(text: str, hidden: list[Word], mask: str) -> str:
         parts += text[position : word.start], mask
         position = word.end
     return "".join(parts) + text[position:]
+
+
+def skeleton(text: str) -> str:
+    """The letters and digits of a text, lower case, repetitions of one character collapsed: ㅋㅋㅋㅋ and ㅋ are alike.
+
+    Texts with the same skeleton are near-duplicates: they differ in spaces, punctuation, emoji or drawn-out letters.
+    """
+    return _REPEATED.sub(r"\1", _NO_WORD_CHARACTER.sub("", normalize(text).lower()))

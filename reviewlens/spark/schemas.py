@@ -1,6 +1,7 @@
 """Every table that ReviewLens writes: its columns, declared once.
 
-`TABLES` maps a table's name to its DDL. Columns that code refers to by name have a constant here.
+`SCORING_TABLES` and `RETRAINING_TABLES` map a table's name to its DDL. Columns that code refers to by name have a
+constant here.
 """
 
 REVIEW_ID = "review_id"
@@ -25,6 +26,21 @@ KEYWORDS = "keywords"
 TRUNCATED = "truncated"
 RAW = "raw"
 
+ROUND = "round"
+SALT = "salt"
+STRATUM = "stratum"
+POPULATION = "population"
+QUOTA = "quota"
+DRAW_ORDER = "draw_order"
+INCLUSION_PROBABILITY = "inclusion_probability"
+SOURCE_VERSION = "source_version"
+SCORES_VERSION = "scores_version"
+IS_RANDOM = "is_random"
+ANNOTATOR = "annotator"
+LABELS = "labels"
+PART = "part"
+VERSION = "version"
+
 HIGHLIGHT_DDL = "STRUCT<word: STRING, start: INT, end: INT, probability_without: FLOAT>"
 KEYWORD_DDL = (
     "STRUCT<keyword: STRING, probability: FLOAT, sentiment: STRING, sentiment_value: INT, "
@@ -39,7 +55,7 @@ REVIEWS_DDL = f"""
     {CREATED_AT} TIMESTAMP
 """
 
-TABLES = {
+SCORING_TABLES = {
     # One row for each scored review. Highlights' offsets count code points of the stored text.
     "review_scores": f"""
         {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {CATEGORY} STRING, {CREATED_AT} TIMESTAMP,
@@ -62,4 +78,83 @@ TABLES = {
         scores_version BIGINT, score_seconds DOUBLE, write_seconds DOUBLE, committed_at TIMESTAMP
     """,
 }
+
+# What a person says of one keyword; the highlights are words of the text, with offsets in code points.
+LABEL_DDL = "STRUCT<keyword: STRING, sentiment: STRING, highlights: ARRAY<STRUCT<word: STRING, start: INT, end: INT>>>"
+_DRAWN_DDL = f"""
+    {ROUND} STRING NOT NULL, {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {CATEGORY} STRING, {CREATED_AT} TIMESTAMP,
+    {TEXT} STRING, {STRATUM} STRING, {POPULATION} BIGINT, {DRAW_ORDER} BIGINT, {PROBABILITIES} MAP<STRING, FLOAT>,
+    {KEYWORDS} ARRAY<{KEYWORD_DDL}>, {FINGERPRINT} STRING, {BUNDLE_ID} STRING, {SALT} STRING, {SOURCE_VERSION} BIGINT,
+    {SCORES_VERSION} BIGINT
+"""
+
+RETRAINING_TABLES = {
+    # One row for each draw; a round that grows has several.
+    "retraining_rounds": f"""
+        {ROUND} STRING NOT NULL, {SALT} STRING, strata STRING, allocation STRING, requested BIGINT, drawn BIGINT,
+        shortfall BIGINT, {POPULATION} BIGINT, source STRING, {SOURCE_VERSION} BIGINT, {SCORES_VERSION} BIGINT,
+        labels_version BIGINT, {BUNDLE_ID} STRING, drawn_at TIMESTAMP
+    """,
+    # One row for each drawn review, with its text and scores as they were: quota / population of its stratum is the
+    # probability with which it came in.
+    "retraining_pool": f"""
+        {_DRAWN_DDL}, {QUOTA} BIGINT, {INCLUSION_PROBABILITY} DOUBLE, drawn_at TIMESTAMP
+    """,
+    # One row for each review to label: why, from how many, with what probability. `pick_probability` is of a random
+    # pick among its stratum's population; chosen ones have none. `quota` is the stratum's of picks.
+    "retraining_picks": f"""
+        {_DRAWN_DDL}, pool_rows BIGINT, {QUOTA} BIGINT, {INCLUSION_PROBABILITY} DOUBLE, {IS_RANDOM} BOOLEAN,
+        pick_probability DOUBLE, {REASON} STRING, reasons ARRAY<STRING>,
+        criteria MAP<STRING, STRUCT<value: DOUBLE, percentile: DOUBLE, detail: STRING>>, cluster INT,
+        chosen_at TIMESTAMP
+    """,
+    # The clusters that outliers are measured by, for each bundle.
+    "cluster_centroids": f"""
+        {BUNDLE_ID} STRING NOT NULL, cluster INT, centroid ARRAY<FLOAT>, rows BIGINT, median_distance DOUBLE,
+        fitted_at TIMESTAMP
+    """,
+    # One row for each annotation: what one person says of one review.
+    "labels": f"""
+        annotation_id STRING NOT NULL, {ROUND} STRING, {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {TEXT} STRING,
+        {ANNOTATOR} STRING, {LABELS} ARRAY<{LABEL_DDL}>, {IS_RANDOM} BOOLEAN, taxonomy_version STRING, format STRING,
+        labelled_at TIMESTAMP, imported_at TIMESTAMP
+    """,
+    # One row for each annotation that could not be imported, as it came.
+    "label_quarantine": f"""
+        annotation_id STRING NOT NULL, {ROUND} STRING, {REVIEW_ID} STRING, {ANNOTATOR} STRING, {REASON} STRING NOT NULL,
+        {RAW} STRING, imported_at TIMESTAMP
+    """,
+    # One row for each figure of a check of a round's labels.
+    "label_quality": f"""
+        check_id STRING NOT NULL, {ROUND} STRING, measure STRING, subject STRING, value DOUBLE, rows BIGINT,
+        floor DOUBLE, passed BOOLEAN, checked_at TIMESTAMP
+    """,
+    # One row for each review of a frozen version, and one for each version.
+    "training_sets": f"""
+        {VERSION} INT NOT NULL, {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {TEXT} STRING,
+        {LABELS} ARRAY<{LABEL_DDL}>, {PART} STRING, {IS_RANDOM} BOOLEAN, {ROUND} STRING, annotators INT
+    """,
+    "training_set_versions": f"""
+        {VERSION} INT NOT NULL, content_hash STRING, train BIGINT, validation BIGINT, test BIGINT,
+        labels_version BIGINT, rounds ARRAY<STRING>, corpus STRING, taxonomy_version STRING, frozen_at TIMESTAMP
+    """,
+    # One row for each figure of a comparison; `passed` is NULL where the figure is no gate.
+    "evaluations": """
+        evaluation_id STRING NOT NULL, challenger STRING, champion STRING, training_set INT, content_hash STRING,
+        measure STRING, subject STRING, champion_value DOUBLE, challenger_value DOUBLE, difference DOUBLE, low DOUBLE,
+        high DOUBLE, rows BIGINT, passed BOOLEAN, evaluated_at TIMESTAMP
+    """,
+    # One row for each move of an alias; the one with the highest number holds.
+    "model_registry": f"""
+        number BIGINT NOT NULL, alias STRING NOT NULL, event STRING, {BUNDLE_ID} STRING, path STRING,
+        evaluation_id STRING, previous_bundle_id STRING, moved_at TIMESTAMP
+    """,
+    # One row for each mall and keyword whose rate left its bounds.
+    "drift_alerts": f"""
+        detected_at TIMESTAMP, {MALL_ID} STRING, keyword STRING, measure STRING, week_start DATE, week_end DATE,
+        week_rows BIGINT, week_rate DOUBLE, reference_rows BIGINT, reference_rate DOUBLE, low DOUBLE, high DOUBLE,
+        p_value DOUBLE, {BUNDLE_ID} STRING
+    """,
+}
+TABLES = SCORING_TABLES | RETRAINING_TABLES
 VIEWS = ("review_keywords", "mall_keyword_daily")  # in the order in which they build on one another

@@ -1,5 +1,6 @@
 """Delta tables by path or by catalog name: created by explicit DDL, verified at every read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from reviewlens.errors import ConfigError, InputContractError
-from reviewlens.spark.schemas import TABLES, VIEWS
+from reviewlens.spark.schemas import SCORING_TABLES, TABLES, VIEWS
 
 # Readers other than Spark, delta-rs among them, do not all know deletion vectors.
 _PROPERTIES = "'delta.enableDeletionVectors' = 'false', 'delta.checkpointPolicy' = 'classic'"
@@ -65,8 +66,10 @@ def latest_version(spark: SparkSession, ref: TableRef) -> int:
     return int(history["version"])
 
 
-def create_tables(spark: SparkSession, target: TableRef) -> dict[str, TableRef]:
-    """Create whichever of `TABLES` is missing under `target`, verify all, and say where each one is.
+def create_tables(
+    spark: SparkSession, target: TableRef, names: Iterable[str] = tuple(SCORING_TABLES)
+) -> dict[str, TableRef]:
+    """Create whichever of the named tables is missing under `target`, verify all, and say where each one is.
 
     Raises:
         ConfigError: the target's schema is not there.
@@ -74,7 +77,7 @@ def create_tables(spark: SparkSession, target: TableRef) -> dict[str, TableRef]:
     """
     if not target.is_path and not spark.catalog.databaseExists(target.sql):
         raise ConfigError(f"No schema {target.location} in the catalog: create it, or give a path with a slash in it.")
-    refs = {name: target.child(name) for name in TABLES}
+    refs = {name: target.child(name) for name in names}
     for name, ref in refs.items():
         spark.sql(f"CREATE TABLE IF NOT EXISTS {ref.sql} ({TABLES[name]}) USING DELTA TBLPROPERTIES ({_PROPERTIES})")
         verify_schema(spark, ref, TABLES[name])
@@ -114,7 +117,7 @@ def create_views(spark: SparkSession, target: TableRef, sql_dir: Path) -> None:
     """Create the analysts' views: in the target's schema, or for this session where the target is a path."""
     kind = "TEMPORARY VIEW" if target.is_path else "VIEW"
     if target.is_path:
-        for name in TABLES:
+        for name in SCORING_TABLES:
             read_table(spark, target.child(name)).createOrReplaceTempView(name)
     else:
         # A session of its own: no temporary view of the caller's stands before a table, and its schema stays.

@@ -1,0 +1,111 @@
+"""Configuration of everything that makes, compares or promotes models."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from reviewlens.config.base import JobConfig
+from reviewlens.config.scoring import Columns
+
+
+class Card(BaseModel):
+    """What the model card says and no measurement can tell."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str = Field("unknown", description="name of the pretrained encoder")
+    encoder_source: str = Field("unknown", description="where the encoder came from")
+    encoder_licence: str = Field("unknown", description="licence of the encoder")
+    licence: str = Field("unknown", description="licence of the bundle, as an SPDX identifier")
+    limits: tuple[str, ...] = Field((), description="what the bundle should not be trusted with, a sentence each")
+    command: str = Field("./spark-submit.sh train_model", description="the command that makes the bundle")
+
+
+class TrainModelConfig(JobConfig):
+    """Fine-tune an encoder for both stages on labelled reviews, and write a bundle."""
+
+    labels: str = Field(
+        description="labelled reviews: a .jsonl or .parquet file, or a Delta table's path or catalog name"
+    )
+    encoder: Path = Field(description="directory of a pretrained Hugging Face encoder")
+    bundle: Path = Field(description="directory to write the bundle to; must not exist or be empty")
+    extra_test: Path | None = Field(
+        None, description="more labelled reviews to report figures on, where the file is; never trained on"
+    )
+    card: Card = Field(default_factory=Card, description="what the model card says and no measurement can tell")
+    validation_share: float = Field(0.06, gt=0, lt=1, description="share of the reviews that thresholds are chosen on")
+    test_share: float = Field(0.06, gt=0, lt=1, description="share of the reviews that figures are reported on")
+    keyword_epochs: PositiveFloat = Field(6, description="passes over the reviews for the keyword model")
+    sentiment_epochs: PositiveFloat = Field(4, description="passes over the pairs for the sentiment model")
+    learning_rate: PositiveFloat = Field(2e-4, description="peak learning rate of both")
+    batch_rows: PositiveInt = Field(32, description="rows of a training batch")
+    encoder_dropout: float = Field(
+        0.1, ge=0, lt=1, description="dropout inside the encoder; before the classifier it is 0.2"
+    )
+    hide: float = Field(0.15, ge=0, lt=1, description="probability that a word is hidden, in the texts where words are")
+    hide_share: float = Field(0.5, ge=0, le=1, description="share of the training texts in which words are hidden")
+    half_precision: bool = Field(default=False, description="store the weights as float16")
+    seed: int = Field(7, description="seed of everything random")
+
+
+class ImportCheckpointConfig(JobConfig):
+    """Turn a pair of existing checkpoints into a bundle, without loss."""
+
+    keyword: Path = Field(description="keyword model: a Hugging Face directory, or a state dict's file (.pt, .bin)")
+    sentiment: Path = Field(description="sentiment model: a Hugging Face directory, or a state dict's file (.pt, .bin)")
+    base: Path | None = Field(
+        None, description="directory with config.json and tokenizer of the encoder under a state dict"
+    )
+    bundle: Path = Field(description="directory to write the bundle to; must not exist or be empty")
+    thresholds: Path | None = Field(
+        None, description="YAML or JSON of a threshold for each keyword; 0.5 each without it"
+    )
+    training_set: str = Field("unknown", description="what the checkpoints were trained on, for the manifest")
+
+
+class EvaluateModelConfig(JobConfig):
+    """Compare a challenger with the champion on the frozen random test part."""
+
+    target: str = Field(
+        description="where the results are: a folder (has a slash in it) or a catalog schema (has none)"
+    )
+    source: str | None = Field(None, description="Delta table of reviews, for the agreement on the last night's")
+    columns: Columns = Field(default_factory=Columns, description="what the source calls its columns")
+    challenger: str = Field(description="directory of the bundle that wants to serve")
+    champion: str = Field("champion", description="'champion' as the registry has it, 'starter', or a directory")
+    training_set: PositiveInt | None = Field(None, description="version whose test part is used; without it the newest")
+    resamples: PositiveInt = Field(2_000, description="bootstrap resamples")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="of the bootstrap intervals")
+    min_gain: float = Field(0.0, description="the challenger's macro F1 must exceed the champion's by this")
+    max_keyword_loss: float = Field(0.05, ge=0, description="F1 that no keyword may lose")
+    min_keyword_rows: PositiveInt = Field(
+        10, description="test reviews with a keyword below which its loss is no reason"
+    )
+    nightly_rows: PositiveInt = Field(1_000, description="reviews of the last night that both models score")
+    report: Path | None = Field(None, description="HTML page to write, figures inside")
+    seed: int = Field(7, description="seed of everything random")
+
+
+class PromoteModelConfig(JobConfig):
+    """Make a bundle the champion when its evaluation allows it, or go back to the one before."""
+
+    target: str = Field(
+        description="where the results are: a folder (has a slash in it) or a catalog schema (has none)"
+    )
+    bundle: str | None = Field(None, description="directory of the bundle to promote")
+    rollback: bool = Field(default=False, description="go back to the champion before this one")
+    mlflow_uri: str | None = Field(None, description="MLflow registry to keep the alias in, besides the Delta table")
+    model_name: str = Field("reviewlens", description="name of the model in MLflow")
+
+
+class DetectDriftConfig(JobConfig):
+    """Compare each mall's keyword rates of a week with its reference."""
+
+    target: str = Field(
+        description="where the results are: a folder (has a slash in it) or a catalog schema (has none)"
+    )
+    until: date | None = Field(None, description="last day of the week; without it the newest day that was scored")
+    days: PositiveInt = Field(7, description="days of the week")
+    reference_days: PositiveInt = Field(56, description="days before the week that it is compared with")
+    false_alarms: float = Field(0.05, gt=0, lt=1, description="expected share of false alarms among all alarms")

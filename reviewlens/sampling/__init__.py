@@ -1,0 +1,1 @@
+"""Whom to ask about what: sizes, criteria and selection over plain arrays, free of Spark and torch."""
