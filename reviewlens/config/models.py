@@ -2,8 +2,9 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from reviewlens.config.base import JobConfig
 from reviewlens.config.scoring import Columns
@@ -25,8 +26,16 @@ class Card(BaseModel):
 class TrainModelConfig(JobConfig):
     """Fine-tune an encoder for both stages on labelled reviews, and write a bundle."""
 
-    labels: str = Field(
-        description="labelled reviews: a .jsonl or .parquet file, or a Delta table's path or catalog name"
+    labels: str | None = Field(
+        None,
+        description="labelled reviews: a .jsonl or .parquet file, or a Delta table's path or catalog name; or give "
+        "target and training_set",
+    )
+    target: str | None = Field(
+        None, description="where the training sets are: a folder (has a slash in it) or a catalog schema (has none)"
+    )
+    training_set: PositiveInt | Literal["newest"] | None = Field(
+        None, description="version to train on instead of labels, with the parts that it has"
     )
     encoder: Path = Field(description="directory of a pretrained Hugging Face encoder")
     bundle: Path = Field(description="directory to write the bundle to; must not exist or be empty")
@@ -34,8 +43,19 @@ class TrainModelConfig(JobConfig):
         None, description="more labelled reviews to report figures on, where the file is; never trained on"
     )
     card: Card = Field(default_factory=Card, description="what the model card says and no measurement can tell")
-    validation_share: float = Field(0.06, gt=0, lt=1, description="share of the reviews that thresholds are chosen on")
-    test_share: float = Field(0.06, gt=0, lt=1, description="share of the reviews that figures are reported on")
+    validation_share: float = Field(
+        0.06,
+        gt=0,
+        lt=1,
+        description="share of the reviews that thresholds are chosen on; of a training set with a small validation "
+        "part, the share of its train part that joins it",
+    )
+    min_validation: NonNegativeInt = Field(
+        100, description="validation reviews of a training set below which a share of its train part joins them"
+    )
+    test_share: float = Field(
+        0.06, gt=0, lt=1, description="share of the reviews that figures are reported on; a training set has its own"
+    )
     keyword_epochs: PositiveFloat = Field(6, description="passes over the reviews for the keyword model")
     sentiment_epochs: PositiveFloat = Field(4, description="passes over the pairs for the sentiment model")
     learning_rate: PositiveFloat = Field(2e-4, description="peak learning rate of both")
@@ -47,6 +67,16 @@ class TrainModelConfig(JobConfig):
     hide_share: float = Field(0.5, ge=0, le=1, description="share of the training texts in which words are hidden")
     half_precision: bool = Field(default=False, description="store the weights as float16")
     seed: int = Field(7, description="seed of everything random")
+
+    @model_validator(mode="after")
+    def _hold_one_way(self) -> Self:
+        if (self.labels is None) == (self.training_set is None):
+            msg = "give labels, or target and training_set: one of the two (null takes a key of the file away)"
+            raise ValueError(msg)
+        if (self.target is None) != (self.training_set is None):
+            msg = "target and training_set belong together"
+            raise ValueError(msg)
+        return self
 
 
 class ImportCheckpointConfig(JobConfig):
@@ -77,10 +107,20 @@ class EvaluateModelConfig(JobConfig):
     training_set: PositiveInt | None = Field(None, description="version whose test part is used; without it the newest")
     resamples: PositiveInt = Field(2_000, description="bootstrap resamples")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of the bootstrap intervals")
-    min_gain: float = Field(0.0, description="the challenger's macro F1 must exceed the champion's by this")
-    max_keyword_loss: float = Field(0.05, ge=0, description="F1 that no keyword may lose")
+    min_gain: float = Field(
+        0.0, description="gate: the challenger's macro F1 of keywords must exceed the champion's by more than this"
+    )
+    max_loss: float = Field(
+        0.02, ge=0, description="gate: a loss of macro F1 greater than this must be outside the interval"
+    )
+    max_keyword_loss: float = Field(
+        0.05, ge=0, description="gate: no keyword may lose more F1 than this, where its interval is all under 0"
+    )
     min_keyword_rows: PositiveInt = Field(
         10, description="test reviews with a keyword below which its loss is no reason"
+    )
+    max_sentiment_loss: float = Field(
+        0.03, ge=0, description="gate: accuracy of sentiments that may be lost, where its interval is all under 0"
     )
     nightly_rows: PositiveInt = Field(1_000, description="reviews of the last night that both models score")
     report: Path | None = Field(None, description="HTML page to write, figures inside")
@@ -93,10 +133,10 @@ class PromoteModelConfig(JobConfig):
     target: str = Field(
         description="where the results are: a folder (has a slash in it) or a catalog schema (has none)"
     )
-    bundle: str | None = Field(None, description="directory of the bundle to promote")
+    bundle: str | None = Field(None, description="directory of the bundle to promote, or 'starter'")
     rollback: bool = Field(default=False, description="go back to the champion before this one")
     mlflow_uri: str | None = Field(None, description="MLflow registry to keep the alias in, besides the Delta table")
-    model_name: str = Field("reviewlens", description="name of the model in MLflow")
+    model_name: str = Field("reviewlens", pattern=r"^[\w .-]+$", description="name of the model in MLflow")
 
 
 class DetectDriftConfig(JobConfig):
@@ -105,7 +145,7 @@ class DetectDriftConfig(JobConfig):
     target: str = Field(
         description="where the results are: a folder (has a slash in it) or a catalog schema (has none)"
     )
-    until: date | None = Field(None, description="last day of the week; without it the newest day that was scored")
+    until: date | None = Field(None, description="last day of the week; without it the newest day of scored reviews")
     days: PositiveInt = Field(7, description="days of the week")
     reference_days: PositiveInt = Field(56, description="days before the week that it is compared with")
     false_alarms: float = Field(0.05, gt=0, lt=1, description="expected share of false alarms among all alarms")

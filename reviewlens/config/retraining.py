@@ -69,6 +69,10 @@ class ChoosePicksConfig(JobConfig):
     max_similarity: float = Field(
         0.8, gt=0, le=1, description="chosen picks whose character n-grams are more alike than this are near-duplicates"
     )
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="auto takes the GPU that Spark gives the task, else the CPU; gpu demands one"
+    )
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="what matrices are multiplied in")
     figure: Path | None = Field(None, description="PNG file to draw the round into")
 
 
@@ -84,7 +88,12 @@ class ExchangeLabelsConfig(JobConfig):
     format: Literal["label-studio", "jsonl", "csv"] = Field("label-studio", description="what the file is in")
     annotator: str | None = Field(None, description="who labelled, for rows of a file that do not say")
     double_share: float = Field(0.1, ge=0, le=1, description="share of the picks that two people label")
-    labelling_config: Path | None = Field(None, description="file to write Label Studio's labelling configuration to")
+    labelling_config: Path | None = Field(
+        None, description="file to write Label Studio's labelling configuration to; without it FILE, ending in .xml"
+    )
+    max_quarantine_share: float = Field(
+        0.5, ge=0, le=1, description="more of an import's annotations than this refused: exit code 5"
+    )
 
 
 class CheckLabelsConfig(JobConfig):
@@ -96,6 +105,10 @@ class CheckLabelsConfig(JobConfig):
     min_sentiment_alpha: float = Field(0.5, ge=-1, le=1, description="floor of Krippendorff's alpha over sentiments")
     min_double: NonNegativeInt = Field(20, description="doubly labelled reviews that the check needs")
     contradiction: float = Field(0.95, gt=0.5, lt=1, description="the model contradicts a label at this probability")
+    annotator_gap: float = Field(
+        0.2, gt=0, le=2, description="an annotator whose alpha with the rest is lower than theirs by this is named"
+    )
+    min_shared: PositiveInt = Field(10, description="reviews that an annotator shares with the rest, to be named")
 
 
 class FreezeTrainingSetConfig(JobConfig):
@@ -106,3 +119,13 @@ class FreezeTrainingSetConfig(JobConfig):
     corpus: Path | None = Field(None, description="labelled reviews (.jsonl, .parquet) to train on besides")
     test_share: float = Field(0.5, ge=0, lt=1, description="share of the random picks that only ever measure")
     validation_share: float = Field(0.2, ge=0, lt=1, description="share of the random picks that choose thresholds")
+    allow_unchecked: bool = Field(
+        default=False, description="take rounds too whose labels no check has passed, or that changed since"
+    )
+
+    @model_validator(mode="after")
+    def _hold_shares(self) -> Self:
+        if self.test_share + self.validation_share > 1:
+            msg = "test_share and validation_share are more than 1 together"
+            raise ValueError(msg)
+        return self

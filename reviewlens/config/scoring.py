@@ -30,7 +30,11 @@ class ScoreReviewsConfig(JobConfig):
     )
     target: str = Field(description="where the results go: a folder (has a slash in it) or a catalog schema (has none)")
     columns: Columns = Field(default_factory=Columns, description="what the source calls its columns")
-    bundle: str = Field("starter", description="'starter', or the directory of a bundle")
+    bundle: str = Field(
+        "champion",
+        description="'champion' as the target's registry has it (the starter while none was promoted), 'starter', or "
+        "the directory of a bundle",
+    )
     device: Literal["auto", "cpu", "gpu"] = Field(
         "auto", description="auto takes the GPU that Spark gives the task, else the CPU; gpu demands one"
     )

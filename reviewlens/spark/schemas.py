@@ -40,6 +40,7 @@ ANNOTATOR = "annotator"
 LABELS = "labels"
 PART = "part"
 VERSION = "version"
+CONTENT_HASH = "content_hash"
 
 HIGHLIGHT_DDL = "STRUCT<word: STRING, start: INT, end: INT, probability_without: FLOAT>"
 KEYWORD_DDL = (
@@ -91,29 +92,31 @@ _DRAWN_DDL = f"""
 RETRAINING_TABLES = {
     # One row for each draw; a round that grows has several.
     "retraining_rounds": f"""
-        {ROUND} STRING NOT NULL, {SALT} STRING, strata STRING, allocation STRING, requested BIGINT, drawn BIGINT,
-        shortfall BIGINT, {POPULATION} BIGINT, source STRING, {SOURCE_VERSION} BIGINT, {SCORES_VERSION} BIGINT,
-        labels_version BIGINT, {BUNDLE_ID} STRING, drawn_at TIMESTAMP
+        {ROUND} STRING NOT NULL, {SALT} STRING, strata STRING, allocation STRING, requested BIGINT, min_rows BIGINT,
+        max_rows BIGINT, drawn BIGINT, shortfall BIGINT, {POPULATION} BIGINT, source STRING, {SOURCE_VERSION} BIGINT,
+        {SCORES_VERSION} BIGINT, quarantine_version BIGINT, runs_version BIGINT, labels_version BIGINT,
+        picks_version BIGINT, {BUNDLE_ID} STRING, drawn_at TIMESTAMP
     """,
     # One row for each drawn review, with its text and scores as they were: quota / population of its stratum is the
     # probability with which it came in.
     "retraining_pool": f"""
         {_DRAWN_DDL}, {QUOTA} BIGINT, {INCLUSION_PROBABILITY} DOUBLE, drawn_at TIMESTAMP
     """,
-    # One row for each review to label: why, from how many, with what probability. `pick_probability` is of a random
-    # pick among its stratum's population; chosen ones have none. `quota` is the stratum's of picks.
+    # One row for each review to label: why, from how many, with what probability. `quota` is the stratum's of picks and
+    # `pool_rows` its rows in the pool. `pick_probability` is of a random pick among its stratum's population; chosen
+    # ones have none. `settings` are those that the round was chosen with.
     "retraining_picks": f"""
         {_DRAWN_DDL}, pool_rows BIGINT, {QUOTA} BIGINT, {INCLUSION_PROBABILITY} DOUBLE, {IS_RANDOM} BOOLEAN,
         pick_probability DOUBLE, {REASON} STRING, reasons ARRAY<STRING>,
         criteria MAP<STRING, STRUCT<value: DOUBLE, percentile: DOUBLE, detail: STRING>>, cluster INT,
-        chosen_at TIMESTAMP
+        settings STRING, pool_version BIGINT, labels_version BIGINT, rarity_source STRING, chosen_at TIMESTAMP
     """,
-    # The clusters that outliers are measured by, for each bundle.
+    # The clusters that outliers are measured by, for each bundle; `median_distance` is what distances are divided by.
     "cluster_centroids": f"""
         {BUNDLE_ID} STRING NOT NULL, cluster INT, centroid ARRAY<FLOAT>, rows BIGINT, median_distance DOUBLE,
         fitted_at TIMESTAMP
     """,
-    # One row for each annotation: what one person says of one review.
+    # One row for each person and review of a round: what that person said last.
     "labels": f"""
         annotation_id STRING NOT NULL, {ROUND} STRING, {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {TEXT} STRING,
         {ANNOTATOR} STRING, {LABELS} ARRAY<{LABEL_DDL}>, {IS_RANDOM} BOOLEAN, taxonomy_version STRING, format STRING,
@@ -124,36 +127,40 @@ RETRAINING_TABLES = {
         annotation_id STRING NOT NULL, {ROUND} STRING, {REVIEW_ID} STRING, {ANNOTATOR} STRING, {REASON} STRING NOT NULL,
         {RAW} STRING, imported_at TIMESTAMP
     """,
-    # One row for each figure of a check of a round's labels.
+    # One row for each figure of a check of a round's labels, and one with measure `round` for the verdict. `passed` is
+    # NULL where the figure decides nothing; `detail` says why a value is missing, or more of it.
     "label_quality": f"""
         check_id STRING NOT NULL, {ROUND} STRING, measure STRING, subject STRING, value DOUBLE, rows BIGINT,
-        floor DOUBLE, passed BOOLEAN, checked_at TIMESTAMP
+        floor DOUBLE, passed BOOLEAN, detail STRING, labels_hash STRING, checked_at TIMESTAMP
     """,
-    # One row for each review of a frozen version, and one for each version.
+    # One row for each review of a frozen version, and one for each version. Rows whose version and content_hash are of
+    # no line in training_set_versions are what a run that was cut off left: they belong to no version.
     "training_sets": f"""
-        {VERSION} INT NOT NULL, {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {TEXT} STRING,
-        {LABELS} ARRAY<{LABEL_DDL}>, {PART} STRING, {IS_RANDOM} BOOLEAN, {ROUND} STRING, annotators INT
+        {VERSION} INT NOT NULL, {CONTENT_HASH} STRING NOT NULL, {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING,
+        {TEXT} STRING, {LABELS} ARRAY<{LABEL_DDL}>, {PART} STRING, {IS_RANDOM} BOOLEAN, {ROUND} STRING, annotators INT
     """,
     "training_set_versions": f"""
-        {VERSION} INT NOT NULL, content_hash STRING, train BIGINT, validation BIGINT, test BIGINT,
+        {VERSION} INT NOT NULL, {CONTENT_HASH} STRING, train BIGINT, validation BIGINT, test BIGINT,
         labels_version BIGINT, rounds ARRAY<STRING>, corpus STRING, taxonomy_version STRING, frozen_at TIMESTAMP
     """,
-    # One row for each figure of a comparison; `passed` is NULL where the figure is no gate.
-    "evaluations": """
-        evaluation_id STRING NOT NULL, challenger STRING, champion STRING, training_set INT, content_hash STRING,
-        measure STRING, subject STRING, champion_value DOUBLE, challenger_value DOUBLE, difference DOUBLE, low DOUBLE,
-        high DOUBLE, rows BIGINT, passed BOOLEAN, evaluated_at TIMESTAMP
+    # One row for each figure of a comparison, and one with measure `gate` for the verdict; `passed` is NULL where the
+    # figure is no gate. `value` is a figure of both models together, such as their agreement.
+    "evaluations": f"""
+        evaluation_id STRING NOT NULL, challenger STRING, champion STRING, training_set INT, {CONTENT_HASH} STRING,
+        settings STRING, position INT, measure STRING, subject STRING, champion_value DOUBLE, challenger_value DOUBLE,
+        difference DOUBLE, low DOUBLE, high DOUBLE, value DOUBLE, rows BIGINT, passed BOOLEAN, evaluated_at TIMESTAMP
     """,
-    # One row for each move of an alias; the one with the highest number holds.
+    # One row for each move of an alias; the one with the highest number holds. A rollback goes to `previous_number`.
     "model_registry": f"""
         number BIGINT NOT NULL, alias STRING NOT NULL, event STRING, {BUNDLE_ID} STRING, path STRING,
-        evaluation_id STRING, previous_bundle_id STRING, moved_at TIMESTAMP
+        evaluation_id STRING, previous_number BIGINT, moved_at TIMESTAMP
     """,
-    # One row for each mall and keyword whose rate left its bounds.
+    # One row for each mall, keyword and measure whose rate of a week left its bounds. `dispersion` is how much the
+    # rate varied between the reference's weeks beyond chance; `q_value` is `p_value` after all comparisons.
     "drift_alerts": f"""
         detected_at TIMESTAMP, {MALL_ID} STRING, keyword STRING, measure STRING, week_start DATE, week_end DATE,
-        week_rows BIGINT, week_rate DOUBLE, reference_rows BIGINT, reference_rate DOUBLE, low DOUBLE, high DOUBLE,
-        p_value DOUBLE, {BUNDLE_ID} STRING
+        week_rows BIGINT, week_rate DOUBLE, reference_start DATE, reference_rows BIGINT, reference_rate DOUBLE,
+        low DOUBLE, high DOUBLE, dispersion DOUBLE, p_value DOUBLE, q_value DOUBLE, {BUNDLE_ID} STRING
     """,
 }
 TABLES = SCORING_TABLES | RETRAINING_TABLES

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from reviewlens import config as configs
-from reviewlens.config import JobConfig, ScoreReviewsConfig, read_config
+from reviewlens.config import ExchangeLabelsConfig, JobConfig, ScoreReviewsConfig, TrainModelConfig, read_config
 from reviewlens.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,16 @@ def test_every_job_has_a_file_that_its_model_accepts(job: str) -> None:
         if field.is_required() and name not in document
     }
     assert KINDS[job].model_validate(document | missing)
+
+
+def test_training_takes_labels_or_a_training_set_and_not_both() -> None:
+    """Each way has a file of its own; a version is a number or the newest."""
+    file = ROOT / "conf" / "retrain_model.yaml"
+    assert read_config(TrainModelConfig, file, ["--bundle", "b"]).training_set == "newest"
+    assert read_config(TrainModelConfig, file, ["--bundle", "b", "--training_set", "3"]).training_set == 3
+    for keys in (["--labels", "labels.jsonl"], ["--training_set", "null"], ["--target", "null"]):
+        with pytest.raises(ConfigError, match=r"one of the two|belong together"):
+            read_config(TrainModelConfig, file, ["--bundle", "b", *keys])
 
 
 def test_the_command_line_overrides_the_file(tmp_path: Path) -> None:
@@ -53,3 +63,17 @@ def test_an_unknown_option_is_an_error() -> None:
     """A typing error on the command line never passes in silence."""
     with pytest.raises(ConfigError, match="--chunk_row"):
         read_config(ScoreReviewsConfig, ROOT / "conf" / "score_reviews.yaml", ["--chunk_row", "5"])
+
+
+def test_an_action_is_a_word_of_the_command_line(tmp_path: Path) -> None:
+    """Before the keys or after them; without it the file's, and without that the default."""
+    file = tmp_path / "exchange_labels.yaml"
+    file.write_text("target: ./lakehouse\nround: '2026-11'\n")
+    keys = ["--file", "labels.json"]
+    for arguments, action in ((["import", *keys], "import"), ([*keys, "import"], "import"), (keys, "export")):
+        assert read_config(ExchangeLabelsConfig, file, arguments).action == action
+    file.write_text("target: ./lakehouse\nround: '2026-11'\naction: import\n")
+    assert read_config(ExchangeLabelsConfig, file, keys).action == "import"
+    assert read_config(ExchangeLabelsConfig, file, ["export", *keys]).action == "export"
+    with pytest.raises(ConfigError, match="action: Input should be 'export' or 'import'"):
+        read_config(ExchangeLabelsConfig, file, ["expotr", *keys])
