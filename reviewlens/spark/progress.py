@@ -24,7 +24,7 @@ class _RowsPerSecond(ProgressColumn):
 class RowProgress:
     """Counts rows done of `total`: a live line on a terminal, elsewhere a log line at each tenth."""
 
-    def __init__(self, context: SparkContext, total: int, console: Console) -> None:
+    def __init__(self, context: SparkContext, total: int, console: Console, work: str = "scoring") -> None:
         self._context, self._total = context, total
         self._done = self._shown = self._tenth = 0
         self._is_live = console.is_terminal
@@ -39,7 +39,7 @@ class RowProgress:
             disable=not self._is_live,
             speed_estimate_period=120,
         )
-        self._task = self._bar.add_task("scoring", total=total)
+        self._task = self._bar.add_task(work, total=total)
 
     @contextmanager
     def part(self, rows: int) -> Iterator[None]:

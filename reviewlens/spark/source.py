@@ -108,8 +108,13 @@ def with_fingerprint(reviews: DataFrame, bundle_id: str, options: str) -> DataFr
 
     The stored text and not its NFC form: offsets count the code points of what is stored.
     """
-    parts = F.concat_ws("\u0001", F.coalesce(TEXT, F.lit("\u0000")), F.lit(bundle_id), F.lit(options))
-    return reviews.withColumn(FINGERPRINT, F.substring(F.sha2(parts, 256), 1, 32))
+    return reviews.withColumn(FINGERPRINT, fingerprint_of(F.col(TEXT), bundle_id, options))
+
+
+def fingerprint_of(text: Column, bundle_id: str, options: str) -> Column:
+    """The fingerprint of one text."""
+    parts = F.concat_ws("\u0001", F.coalesce(text, F.lit("\u0000")), F.lit(bundle_id), F.lit(options))
+    return F.substring(F.sha2(parts, 256), 1, 32)
 
 
 def with_refusal(reviews: DataFrame, max_chars: int) -> DataFrame:
