@@ -1,6 +1,6 @@
 """One Hugging Face sequence classifier on one device: texts in, probabilities out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -62,20 +62,36 @@ class Classifier:
     @torch.inference_mode()
     def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Probabilities of shape (texts, classes). Equal texts are computed once, so they get equal rows."""
+        return self._run(texts, self._model.config.num_labels, self._classify)
+
+    @torch.inference_mode()
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The encoder's last hidden states, averaged over each text's tokens, of shape (texts, hidden)."""
+        return self._run(texts, self._model.config.hidden_size, self._pool)
+
+    def _run(
+        self, texts: Sequence[str], width: int, forward: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    ) -> npt.NDArray[np.float32]:
+        """Rows that `forward` gives for token ids and their attention mask, batch by batch, equal texts once."""
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        probabilities = np.empty((len(distinct), self._model.config.num_labels), dtype=np.float32)
+        rows = np.empty((len(distinct), width), dtype=np.float32)
         if not distinct:
-            return probabilities
+            return rows
         tokens: list[list[int]] = self.tokenizer(list(distinct), truncation=True, max_length=self.window)["input_ids"]
         for batch in plan_batches([len(ids) for ids in tokens], self._token_budget):
             padded = self.tokenizer.pad({"input_ids": [tokens[row] for row in batch]}, return_tensors="pt")
-            logits = self._model(
-                input_ids=padded["input_ids"].to(self._device),
-                attention_mask=padded["attention_mask"].to(self._device),
-            ).logits.float()
-            activated = torch.sigmoid(logits) if self._multi_label else torch.softmax(logits, dim=-1)
-            probabilities[batch] = activated.cpu().numpy()
-        return probabilities[[distinct[text] for text in texts]]
+            ids, mask = padded["input_ids"].to(self._device), padded["attention_mask"].to(self._device)
+            rows[batch] = forward(ids, mask).cpu().numpy()
+        return rows[[distinct[text] for text in texts]]
+
+    def _classify(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self._model(input_ids=ids, attention_mask=mask).logits.float()
+        return torch.sigmoid(logits) if self._multi_label else torch.softmax(logits, dim=-1)
+
+    def _pool(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        states: torch.Tensor = self._model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        here = mask.unsqueeze(-1).float()
+        return (states * here).sum(dim=1) / here.sum(dim=1)
 
     def fit_window(self, texts: Sequence[str], reserve: int) -> list[int]:
         """How many characters of each text fit into the window beside `reserve` more tokens.

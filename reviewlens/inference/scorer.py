@@ -57,6 +57,11 @@ class Scorer:
             Classifier(verified.path / "sentiment", taxonomy.sentiment_names, device, dtype, token_budget),
         )
 
+    @property
+    def mask(self) -> str:
+        """The text that stands for a hidden word."""
+        return self._keyword.mask
+
     def score(self, texts: Sequence[str]) -> list[Score]:
         """Score each text; the result has the order of `texts`, and what stands beside a text does not change it."""
         seen = self._fit(texts)
@@ -92,6 +97,10 @@ class Scorer:
     def keyword_probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The first stage alone: every keyword's probability, of shape (texts, keywords)."""
         return self._keyword.predict(self._fit(texts))
+
+    def keyword_vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """What the first stage's encoder makes of each text: its mean last hidden state, of shape (texts, hidden)."""
+        return self._keyword.embed(self._fit(texts))
 
     def sentiments(self, pairs: Sequence[tuple[str, str]]) -> list[SentimentScore]:
         """The second stage alone: the sentiment of each (text, keyword), whoever chose the keyword."""
