@@ -1,6 +1,7 @@
 """Training: labelled reviews become a bundle with thresholds, figures and a model card."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -9,8 +10,11 @@ from rich.console import Console
 
 from reviewlens.bundle import Bundle, draft_bundle, seal_bundle
 from reviewlens.config import Card, TrainModelConfig
+from reviewlens.errors import InputContractError
 from reviewlens.inference.scorer import Scorer
+from reviewlens.labeling.training_set import PARTS
 from reviewlens.spark.tables import TableRef, latest_version, read_table
+from reviewlens.spark.training_sets import TrainingSet, read_training_set
 from reviewlens.taxonomy import Taxonomy, read_taxonomy
 from reviewlens.training.baseline import Baseline
 from reviewlens.training.card import Encoder, Measured, write_card
@@ -21,11 +25,14 @@ from reviewlens.training.dataset import (
     keyword_matrix,
     parse_labelled,
     read_labelled,
+    sentiment_pairs,
     split_reviews,
 )
 from reviewlens.training.evaluation import evaluate, measure
 from reviewlens.training.metrics import choose_thresholds, print_table
 from reviewlens.training.trainer import fine_tune
+
+_UNMEASURED = "The training set has no labelled test part, so that nothing held out has measured this model."
 
 
 def run(spark: SparkSession, config: TrainModelConfig, console: Console) -> Bundle:
@@ -34,11 +41,17 @@ def run(spark: SparkSession, config: TrainModelConfig, console: Console) -> Bund
     Raises:
         ConfigError: the encoder is missing.
         BundleError: the bundle's directory is taken.
-        InputContractError: the labels break their contract.
+        InputContractError: the labels break their contract, or there is no such training set.
     """
     taxonomy = read_taxonomy(config.taxonomy)
-    reviews, training_set = _read_labels(spark, config.labels, taxonomy)
-    parts = split_reviews(reviews, config.validation_share, config.test_share, str(config.seed))
+    shares, salt = (config.validation_share, config.test_share), str(config.seed)
+    if config.labels is not None:
+        reviews, training_set = _read_labels(spark, config.labels, taxonomy)
+        parts = split_reviews(reviews, *shares, salt)
+    else:
+        frozen = _read_frozen(spark, config.target, config.training_set, taxonomy)
+        parts = _read_parts(frozen, taxonomy, config.min_validation, config.validation_share, salt)
+        training_set = frozen.name
     console.print(f"{training_set}: {', '.join(f'{len(part):,} {name}' for name, part in parts.items())} reviews")
 
     with draft_bundle(config.bundle) as draft:
@@ -50,6 +63,8 @@ def run(spark: SparkSession, config: TrainModelConfig, console: Console) -> Bund
         figures = {result.reviews: result.model.to_dict() for result in results}
         bundle = seal_bundle(draft, taxonomy, thresholds, training_set, figures)
         _write_card(bundle, config.card, parts, results)
+    if not sentiment_pairs(parts["test"]):
+        console.print(f"[bold red]No held-out figures: {_UNMEASURED}[/]")
     _show(results, console)
     console.print(f"Bundle {bundle.bundle_id} is in {config.bundle}.")
     return bundle.model_copy(update={"path": config.bundle})
@@ -64,6 +79,33 @@ def _read_labels(spark: SparkSession, labels: str, taxonomy: Taxonomy) -> tuple[
     rows = [row.asDict(recursive=True) for row in read_table(spark, ref, version).collect()]
     name = f"{ref.location} version {version}"
     return parse_labelled(rows, taxonomy, name), name
+
+
+def _read_frozen(spark: SparkSession, target: str | None, version: int | str | None, taxonomy: Taxonomy) -> TrainingSet:
+    """A version of the training set that was labelled in this taxonomy, and that a model can learn from."""
+    assert target is not None
+    frozen = read_training_set(spark, TableRef.parse(target), version if isinstance(version, int) else None)
+    if frozen.taxonomy_version != taxonomy.version:
+        raise InputContractError(
+            f"Training set {frozen.version} is in taxonomy {frozen.taxonomy_version}, and --taxonomy is "
+            f"{taxonomy.version}: give the taxonomy that it was labelled in, or freeze a set in this one."
+        )
+    if not frozen.part("train"):
+        raise InputContractError(f"Training set {frozen.version} has no train part: freeze one with more labels.")
+    return frozen
+
+
+def _read_parts(
+    frozen: TrainingSet, taxonomy: Taxonomy, min_validation: int, validation_share: float, salt: str
+) -> dict[str, list[LabelledReview]]:
+    """The set's own parts; a validation part that is too small gets a share of the train part, equal texts together."""
+    parts = {
+        part: parse_labelled([asdict(review) for review in frozen.part(part)], taxonomy, frozen.name) for part in PARTS
+    }
+    if len(parts["validation"]) < max(min_validation, 1):
+        cut = split_reviews(parts["train"], validation_share, 0.0, salt)
+        parts |= {"train": cut["train"], "validation": parts["validation"] + cut["validation"]}
+    return parts
 
 
 def _train(reviews: Sequence[LabelledReview], taxonomy: Taxonomy, config: TrainModelConfig, draft: Path) -> None:
@@ -97,12 +139,17 @@ def _choose_thresholds(scorer: Scorer, reviews: Sequence[LabelledReview]) -> dic
 def _measure(
     scorer: Scorer, parts: Mapping[str, list[LabelledReview]], extra: Path | None, taxonomy: Taxonomy
 ) -> list[Measured]:
-    """Figures on the test part, and on the extra file where there is one, with the n-gram baseline's beside them."""
-    baseline = Baseline.fit(parts["train"], taxonomy)
-    even = dict.fromkeys(taxonomy.keywords, 0.5)
-    sets = {"held-out part": parts["test"]}
+    """Figures on the test part, and on the extra file where there is one, with the n-gram baseline's beside them.
+
+    A training set's test part may be empty, or name no keyword: there are no figures on it then.
+    """
+    sets = {"held-out part": parts["test"]} if sentiment_pairs(parts["test"]) else {}
     if extra is not None and extra.is_file():
         sets[extra.name] = read_labelled(extra, taxonomy)
+    if not sets:
+        return []
+    baseline = Baseline.fit(parts["train"], taxonomy)
+    even = dict.fromkeys(taxonomy.keywords, 0.5)
     return [
         Measured(name, evaluate(scorer, reviews), measure(baseline, even, reviews)) for name, reviews in sets.items()
     ]
@@ -115,7 +162,7 @@ def _write_card(bundle: Bundle, card: Card, parts: Mapping[str, list[LabelledRev
         licence=card.licence,
         parts={name: len(reviews) for name, reviews in parts.items()},
         results=results,
-        limits=card.limits,
+        limits=card.limits if sentiment_pairs(parts["test"]) else (*card.limits, _UNMEASURED),
         command=card.command,
     )
 

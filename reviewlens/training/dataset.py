@@ -43,7 +43,8 @@ class LabelledReview:
 def read_labelled(path: Path, taxonomy: Taxonomy) -> list[LabelledReview]:
     """Read labelled reviews from JSON lines or Parquet.
 
-    A row has `id` or `review_id`, `text`, and `labels`: a list of (keyword, sentiment, evidence).
+    A row has `id` or `review_id`, `text`, and `labels`: a list of (keyword, sentiment, evidence), or with highlights,
+    whose words are evidence, in its place.
 
     Raises:
         InputContractError: the file cannot be read, or breaks the contract; the message lists the first faults.
@@ -78,14 +79,17 @@ def parse_labelled(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy, origin: s
             LabelledReview(
                 str(review_id),
                 text,
-                tuple(
-                    Label(label["keyword"], label["sentiment"], tuple(label.get("evidence") or ())) for label in labels
-                ),
+                tuple(Label(label["keyword"], label["sentiment"], _read_evidence(label)) for label in labels),
             )
         )
     if faults:
         raise InputContractError(f"{origin}: {len(faults)} faulty rows. " + "; ".join(faults[:5]))
     return reviews
+
+
+def _read_evidence(label: dict[str, Any]) -> tuple[str, ...]:
+    highlights = label.get("highlights") or ()
+    return tuple(label.get("evidence") or (highlight["word"] for highlight in highlights))
 
 
 def split_reviews(

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ from transformers import BertModel
 from reviewlens import Scorer
 from reviewlens.bundle import Bundle, read_bundle
 from reviewlens.config import TrainModelConfig
-from reviewlens.errors import BundleError, ConfigError
+from reviewlens.errors import BundleError, ConfigError, InputContractError
+from reviewlens.labeling.labels import Highlight, KeywordLabel
+from reviewlens.labeling.training_set import PARTS, FrozenReview, hash_content
 from reviewlens.pipelines import train_model
+from reviewlens.spark.tables import TableRef
+from reviewlens.spark.training_sets import VersionLine, read_versions, write_version
 
 ROOT = Path(__file__).parents[2]
 WORDS = {"배송": "늦어요", "디자인": "예쁘"}
@@ -53,6 +58,7 @@ def config(tmp_path: Path, tiny_bundle: Bundle) -> TrainModelConfig:
 
 def test_training_makes_a_bundle_that_learned(spark: SparkSession, tmp_path: Path, config: TrainModelConfig) -> None:
     """From a Delta table; words decide keywords and sentiments, and figures and card are inside."""
+    assert config.labels is not None
     labels = spark.read.json(config.labels)
     labels.write.format("delta").save(str(tmp_path / "labels"))
     screen = io.StringIO()
@@ -74,6 +80,78 @@ def test_training_makes_a_bundle_that_learned(spark: SparkSession, tmp_path: Pat
     assert "## Limits" in (bundle.path / "README.md").read_text()
     weights = bundle.path / "keyword" / "model.safetensors"
     assert weights.stat().st_size < (config.encoder / "model.safetensors").stat().st_size
+
+
+def freeze(spark: SparkSession, lake: Path, parts: dict[str, int], taxonomy_version: str = "2026.1") -> VersionLine:
+    """Freeze as many reviews as each part needs; the highlights are what the keyword's word is."""
+    reviews = [
+        FrozenReview(
+            f"{part}{index}",
+            None,
+            f"{word} {chr(ord('가') + 7 * (index % 120))}",
+            (KeywordLabel(keyword, "부정" if keyword == "배송" else "긍정", (Highlight(word, 0, len(word)),)),),
+            part,
+            part != "train",
+            "1차",
+            1,
+        )
+        for part, rows in parts.items()
+        for index in range(rows)
+        for keyword, word in [list(WORDS.items())[index % 2]]
+    ]
+    line = VersionLine(
+        version=len(read_versions(spark, TableRef.parse(str(lake)))) + 1,
+        content_hash=hash_content(reviews),
+        **{part: parts.get(part, 0) for part in PARTS},
+        labels_version=0,
+        rounds=("1차",),
+        corpus=None,
+        taxonomy_version=taxonomy_version,
+        frozen_at=datetime(2026, 11, 25, tzinfo=UTC),
+    )
+    write_version(spark, TableRef.parse(str(lake)), line, reviews)
+    return line
+
+
+def test_a_training_set_is_learned_in_its_own_parts(
+    spark: SparkSession, tmp_path: Path, config: TrainModelConfig
+) -> None:
+    """The manifest names version and hash, highlights are evidence; a part that is missing is told or made up for.
+
+    Without a test part nothing is measured; to a validation part that is too small comes a share of train.
+    """
+    line = freeze(spark, tmp_path, {"train": 160, "validation": 20, "test": 30})
+    freeze(spark, tmp_path, {"train": 60, "validation": 1})
+    keys: dict[str, object] = {"labels": None, "target": str(tmp_path), "training_set": 1, "min_validation": 20}
+    bundle = train_model.run(spark, config.model_copy(update=keys), Console(file=io.StringIO()))
+    assert bundle.manifest.training_set == f"training set 1 (sha256 {line.content_hash})"
+    figures = bundle.manifest.metrics["held-out part"]
+    assert (figures["reviews"], figures["highlight_pairs"]) == (30, 30)
+    assert figures["keywords"]["micro avg"]["f1-score"] > 0.9
+    assert "train 160, validation 20, test 30" in (bundle.path / "README.md").read_text()
+
+    keys |= {"training_set": "newest", "bundle": tmp_path / "second", "keyword_epochs": 1, "sentiment_epochs": 1}
+    screen = io.StringIO()
+    bundle = train_model.run(spark, config.model_copy(update=keys), Console(file=screen, width=160))
+    assert bundle.manifest.metrics == {}
+    assert "No held-out figures" in screen.getvalue()
+    card = (bundle.path / "README.md").read_text()
+    assert "nothing held out has measured this model" in card
+    assert "test 0" in card
+    assert "validation 1," not in card
+
+
+def test_a_training_set_without_a_train_part_or_of_another_taxonomy_is_refused(
+    spark: SparkSession, tmp_path: Path, config: TrainModelConfig
+) -> None:
+    """Before the encoder is read."""
+    freeze(spark, tmp_path, {"test": 4})
+    freeze(spark, tmp_path, {"train": 4}, taxonomy_version="2025.1")
+    keys = {"labels": None, "target": str(tmp_path), "encoder": tmp_path}
+    for version, message in ((1, "Training set 1 has no train part"), (2, r"Training set 2 is in taxonomy 2025\.1")):
+        changed = config.model_copy(update=keys | {"training_set": version})
+        with pytest.raises(InputContractError, match=message):
+            train_model.run(spark, changed, Console(file=io.StringIO()))
 
 
 def test_a_taken_directory_or_a_missing_encoder_is_told_before_training(
