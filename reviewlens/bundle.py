@@ -68,6 +68,22 @@ def resolve_bundle(name: str) -> Path:
     return STARTER if name == "starter" else Path(name).absolute()
 
 
+def read_manifest(path: Path) -> Manifest:
+    """What the bundle at `path` says of itself; `read_bundle` holds that it is so.
+
+    Raises:
+        BundleError: there is no manifest, or it is malformed.
+    """
+    file = path / "manifest.json"
+    if not file.is_file():
+        raise BundleError(f"No bundle at {path}: it holds no manifest.json. Give a bundle's directory, or 'starter'.")
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise BundleError(f"{file} is not a manifest: {faults}.") from error
+
+
 def read_bundle(path: Path, taxonomy: Taxonomy | None = None) -> Bundle:
     """Read and verify a bundle: every file present, listed, unchanged, inside the directory, and no pickle.
 
@@ -79,7 +95,7 @@ def read_bundle(path: Path, taxonomy: Taxonomy | None = None) -> Bundle:
         BundleError: the bundle is missing, incomplete, changed or unsafe.
         TaxonomyError: it was made for another taxonomy.
     """
-    manifest = _read_manifest(path)
+    manifest = read_manifest(path)
     if taxonomy is not None and taxonomy != manifest.taxonomy:
         raise TaxonomyError(
             f"Bundle {path} was made for taxonomy version {manifest.taxonomy.version}, and the taxonomy in use is "
@@ -146,17 +162,6 @@ def seal_bundle(
     document = manifest.model_dump(mode="json")
     (path / "manifest.json").write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return Bundle(path=path, manifest=manifest)
-
-
-def _read_manifest(path: Path) -> Manifest:
-    file = path / "manifest.json"
-    if not file.is_file():
-        raise BundleError(f"No bundle at {path}: it holds no manifest.json. Give a bundle's directory, or 'starter'.")
-    try:
-        return Manifest.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise BundleError(f"{file} is not a manifest: {faults}.") from error
 
 
 def _hash_files(path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 from rich.table import Table
 
-from reviewlens.bundle import Bundle, read_bundle, resolve_bundle
+from reviewlens.bundle import Bundle, read_bundle
 from reviewlens.config import ScoreReviewsConfig
 from reviewlens.errors import QuarantineLimitError
 from reviewlens.spark.bundles import ship_bundle
@@ -20,6 +20,7 @@ from reviewlens.spark.commits import Committed, commit_chunk
 from reviewlens.spark.ledger import write_entry
 from reviewlens.spark.pending import Chunk, select_pending, stage_chunks
 from reviewlens.spark.progress import RowProgress
+from reviewlens.spark.registry import locate_bundle
 from reviewlens.spark.scoring import score_udf
 from reviewlens.spark.source import count_reviews, select_reviews, with_fingerprint, with_refusal
 from reviewlens.spark.tables import (
@@ -66,8 +67,8 @@ def run(spark: SparkSession, config: ScoreReviewsConfig, console: Console) -> Ru
         QuarantineLimitError: more was refused than `max_quarantine_share`; what could be scored is committed.
     """
     began = time.monotonic()
-    bundle = read_bundle(resolve_bundle(config.bundle), read_taxonomy(config.taxonomy))
     source, target = TableRef.parse(config.source), TableRef.parse(config.target)
+    bundle = read_bundle(locate_bundle(spark, target, config.bundle), read_taxonomy(config.taxonomy))
     report, pending = _look_at(spark, config, bundle, source, target)
     if config.dry_run:
         return _rehearse(pending, config, report, console)
