@@ -48,6 +48,6 @@ class LedgerError(ReviewLensError):
 
 
 class QualityGateError(ReviewLensError):
-    """A model missed the figures that it must reach."""
+    """A model, or a round of labels, missed the figures that it must reach."""
 
     exit_code = 6
