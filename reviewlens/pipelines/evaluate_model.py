@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from pyspark.sql import SparkSession
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -250,8 +251,9 @@ def show_comparison(comparison: Comparison, report: Path | None, console: Consol
 
 
 def _tabulate(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(columns[0], overflow="fold")
+    # Narrow enough that 80 columns, which is what a scheduler's log has, leave room for the names.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    table.add_column(columns[0])
     for name in columns[1:]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:

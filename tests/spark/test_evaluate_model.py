@@ -25,7 +25,8 @@ from reviewlens.spark.last_night import find_last_night, sample_night
 from reviewlens.spark.tables import TableRef
 from reviewlens.spark.training_sets import TrainingSet, VersionLine, write_version
 from reviewlens.taxonomy import Taxonomy
-from reviewlens.training.findings import select_findings
+from reviewlens.training.findings import Finding, select_findings
+from reviewlens.training.wording import FIGURE_COLUMNS, figure_cells
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -258,3 +259,19 @@ def test_a_night_is_left_out_where_there_is_none_and_where_texts_have_changed(
     assert "with the text it had" in evaluate_model._say_night("changed", night, [])
     with pytest.raises(InputContractError, match="cannot be read as a Delta table"):
         find_last_night(spark, TableRef.parse(str(tmp_path / "gone")), lake.target)
+
+
+def test_figures_are_readable_in_eighty_columns() -> None:
+    """No name is cut inside a word, and no number is cut at all."""
+    interval = {"low": -0.123, "high": 0.456, "rows": 1_234, "passed": False}
+    findings = [
+        Finding(name, subject, 0.123, 0.456, -0.333, **interval)  # type: ignore[arg-type]
+        for name, subject in (("keyword_f1", "라인(핏)"), ("random_comprehensiveness", "3 words"))
+    ]
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(evaluate_model._tabulate("evaluation", FIGURE_COLUMNS, figure_cells(findings)))
+    lines = [line.split() for line in screen.getvalue().splitlines()]
+    numbers = ["0.123", "0.456", "-0.333", "-0.123", "…", "+0.456", "1,234", "failed"]
+    assert ["F1,", "라인(핏)", *numbers] in lines
+    assert ["comprehensiveness", "at", *numbers] in lines
+    assert ["random,", "3", "words"] in lines

@@ -182,8 +182,9 @@ def _judge_pool(
 
 
 def _ratios(corpus: Corpus, labelled: Labelled) -> dict[str, float]:
+    """Of the random picks, as the job counts them: the chosen ones would feed the criterion with itself."""
     counts = [
-        Counter(label.sentiment for index in each for label in corpus.askable[index].labels)
+        Counter(label.sentiment for index in each if index in labelled.random for label in corpus.askable[index].labels)
         for each in labelled.rounds[-2:]
     ]
     newest, before = (counts[-1], counts[-2]) if len(counts) > 1 else (None, None)
