@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _WORD = re.compile(r"\S+")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_WORD_CHARACTER = re.compile(r"[\W_]")
-_REPEATED = re.compile(r"(.)\1+")
+_REPEATED = re.compile(r"([^0-9])\1+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ def hide_words(text: str, hidden: list[Word], mask: str) -> str:
 
 
 def skeleton(text: str) -> str:
-    """The letters and digits of a text, lower case, repetitions of one character collapsed: ㅋㅋㅋㅋ and ㅋ are alike.
+    """The letters and digits of a text, lower case, repetitions of one letter collapsed: ㅋㅋㅋㅋ and ㅋ are alike.
 
     Texts with the same skeleton are near-duplicates: they differ in spaces, punctuation, emoji or drawn-out letters.
+    Digits stay as they are: 1000 is not 10.
     """
     return _REPEATED.sub(r"\1", _NO_WORD_CHARACTER.sub("", normalize(text).lower()))

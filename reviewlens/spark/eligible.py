@@ -85,7 +85,7 @@ def stratum_key(strata: Sequence[str]) -> Column:
 def skeleton_key(text: Column) -> Column:
     """`reviewlens.text.skeleton` in SQL. SQL has no NFC: a text that is stored as NFD has a key of its own."""
     letters = F.regexp_replace(F.lower(text), r"[^\p{L}\p{N}]+", "")
-    return F.regexp_replace(letters, r"(.)\1+", "$1")
+    return F.regexp_replace(letters, r"([^0-9])\1+", "$1")
 
 
 def labelled_skeletons(labels: DataFrame) -> DataFrame:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviewlens.text import Word, hide_words, normalize, split_words
+from reviewlens.text import Word, hide_words, normalize, skeleton, split_words
 
 KOREAN = st.text(
     st.sampled_from("옷은예쁘지만 배송ㅋㅠ늦어요😀👍🏽\u200d\u00a0\u3000\t\nab!.~\u0301") | st.characters(), max_size=60
@@ -49,3 +49,15 @@ def test_hidden_words_give_way_to_the_mask_and_whitespace_stays(hidden: list[int
     text = "옷은  예쁘지만 늦어요"
     words = split_words(text)
     assert hide_words(text, [words[index] for index in hidden], "[M]") == expected
+
+
+def test_near_duplicates_have_one_skeleton() -> None:
+    """Spaces, punctuation, emoji, case, NFD and drawn-out letters make no difference; letters and numbers do."""
+    alike = [
+        "좋아요 ㅋㅋ XL 1000원",
+        "좋아요ㅋㅋㅋㅋ!! xl 1000원 😀",
+        unicodedata.normalize("NFD", "좋아요 ㅋ xl_1000원"),
+    ]
+    assert {skeleton(text) for text in alike} == {"좋아요ㅋxl1000원"}
+    assert skeleton("좋아요 ㅋ xl 100원") != skeleton(alike[0])
+    assert skeleton("😀 !!") == ""
