@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql import functions as F
@@ -13,6 +12,7 @@ from pyspark.sql import functions as F
 from reviewlens.errors import BusyError, InputContractError
 from reviewlens.labeling.labels import Annotation, Guess, Highlight, Pick, Refusal
 from reviewlens.labeling.merging import Changes, Key, Stored
+from reviewlens.spark.conflicts import CONFLICTS
 from reviewlens.spark.schemas import (
     ANNOTATOR,
     BUNDLE_ID,
@@ -184,5 +184,5 @@ def _start_merge(
 def _commit(merge: DeltaMergeBuilder, ref: TableRef) -> None:
     try:
         merge.execute()
-    except DeltaConcurrentModificationException as error:
+    except CONFLICTS as error:
         raise BusyError(f"Another job wrote {ref.location} at the same time: run this import again.") from error
