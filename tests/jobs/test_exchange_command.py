@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from deltalake import DeltaTable, write_deltalake
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,7 @@ def submit(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_export_and_import_are_words_of_the_command_line(tmp_path: Path) -> None:
     """The screen ends with a JSON line, and shows no review."""
     picks = {

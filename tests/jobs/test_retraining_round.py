@@ -46,6 +46,7 @@ def job(spark: SparkSession, tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
+@pytest.mark.slow
 def test_a_round_from_the_draw_to_the_next_night(
     spark: SparkSession, tmp_path: Path, job: Callable[..., Any], tiny_bundle: Bundle
 ) -> None:

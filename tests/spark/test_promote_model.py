@@ -184,6 +184,7 @@ def test_one_move_at_a_time(run: Run, keys: dict[str, object]) -> None:
         run(**keys)
 
 
+@pytest.mark.slow
 def test_the_next_night_rescores_with_the_champion_and_after_a_rollback_again(
     spark: SparkSession,
     target: TableRef,
