@@ -127,6 +127,11 @@ def print_figures(console: Console, title: str, figures: Mapping[str, Any]) -> N
     for name, value in figures.items():
         table.add_row(name.replace("_", " "), Text(_printable(_figure(value))))
     console.print(table)
+    print_line(console, figures)
+
+
+def print_line(console: Console, figures: Mapping[str, Any]) -> None:
+    """The figures of a run as one line of JSON for a machine, never wrapped."""
     console.out(json.dumps(figures, ensure_ascii=False, default=str), highlight=False)
 
 

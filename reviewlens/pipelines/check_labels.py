@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reviewlens.config import CheckLabelsConfig
+from reviewlens.display import print_line
 from reviewlens.errors import QualityGateError
 from reviewlens.labeling.agreement import (
     Alpha,
@@ -218,7 +219,7 @@ def _show(
         "disagreeing": [each.annotator for each in quality.standings if each.disagrees],
         "contradictions": len(quality.contradictions),
     }
-    console.print(json.dumps(line, ensure_ascii=False), soft_wrap=True, highlight=False, markup=False)
+    print_line(console, line)
 
 
 def _show_agreement(round_name: str, quality: Quality, console: Console) -> None:

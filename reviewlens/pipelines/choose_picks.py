@@ -16,6 +16,7 @@ from rich.console import Console
 
 from reviewlens.bundle import Bundle, read_bundle, read_manifest
 from reviewlens.config import ChoosePicksConfig
+from reviewlens.display import print_line
 from reviewlens.errors import ConfigError
 from reviewlens.sampling.criteria import score_criteria
 from reviewlens.sampling.figures import draw_round
@@ -81,6 +82,7 @@ def run(spark: SparkSession, config: ChoosePicksConfig, console: Console) -> Cho
         _draw(pool, picks, config.figure)
     report = _report(pool, picks, config.round, config.rows, time.monotonic() - began, is_new=is_new)
     show_choice(report, picks, console)
+    print_line(console, {"event": "choose_picks", **asdict(report)})
     return report
 
 

@@ -1,6 +1,5 @@
 """Malls whose reviews of a week speak of other things, or in another tone, than those of the weeks before."""
 
-import json
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reviewlens.config import DetectDriftConfig
+from reviewlens.display import print_line
 from reviewlens.errors import InputContractError
 from reviewlens.sampling.drift import find_drift
 from reviewlens.spark.drift import (
@@ -138,7 +138,7 @@ def show_report(report: DriftReport, alerts: pd.DataFrame, console: Console) -> 
     if report.malls_without_reference:
         console.print(f"{report.malls_without_reference:,} malls have no reviews before the week: not compared.")
     line: dict[str, Any] = {"event": "detect_drift", **asdict(report)}
-    console.print(json.dumps(line, ensure_ascii=False, default=str), soft_wrap=True, highlight=False, markup=False)
+    print_line(console, line)
 
 
 def _say(alert: dict[Any, Any]) -> tuple[str, str, str, str]:

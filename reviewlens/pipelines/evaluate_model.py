@@ -16,6 +16,7 @@ from rich.text import Text
 
 from reviewlens.bundle import Bundle, read_bundle, resolve_bundle
 from reviewlens.config import EvaluateModelConfig
+from reviewlens.display import print_line
 from reviewlens.errors import InputContractError, TaxonomyError
 from reviewlens.inference.scorer import Scorer
 from reviewlens.labeling.training_set import TEST, part_key
@@ -54,7 +55,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """An contest, what it found, what a reader should know besides, and whether it was there before this run."""
+    """A contest, what it found, what a reader should know besides, and whether it was there before this run."""
 
     contest: Contest
     findings: Sequence[Finding]
@@ -119,15 +120,7 @@ def _select_test(training_set: TrainingSet, taxonomy: Taxonomy) -> list[Labelled
             f"{chosen:,} of {len(test):,} test reviews of training set {training_set.version} are no random picks: "
             "what a model helped to choose does not measure it. Freeze the set again with freeze_training_set."
         )
-    rows = [
-        {
-            "review_id": review.review_id,
-            "text": review.text,
-            "labels": [{"keyword": label.keyword, "sentiment": label.sentiment} for label in review.labels],
-        }
-        for review in test
-    ]
-    return parse_labelled(rows, taxonomy, training_set.name)
+    return parse_labelled([asdict(review) for review in test], taxonomy, training_set.name)
 
 
 def _trace_training(
@@ -247,7 +240,7 @@ def show_comparison(comparison: Comparison, report: Path | None, console: Consol
     console.print(Text(say_verdict(comparison.findings), style="bold green" if comparison.passed else "bold red"))
     line = {"event": "evaluate_model", **asdict(contest), "passed": comparison.passed}
     line |= {"is_stored": comparison.is_stored, "failed": name_failed(comparison.findings)}
-    console.print(json.dumps(line, ensure_ascii=False), soft_wrap=True, highlight=False, markup=False)
+    print_line(console, line)
 
 
 def _tabulate(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import SparkSession
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reviewlens.config import ExchangeLabelsConfig
+from reviewlens.display import print_line
 from reviewlens.errors import ConfigError, InputContractError, QuarantineLimitError
 from reviewlens.labeling.inspection import inspect_submission
 from reviewlens.labeling.labels import Annotation, Pick, Refusal, Submission
@@ -227,7 +227,7 @@ def _show_export(report: ExportReport, console: Console) -> None:
     console.print(table)
     if report.double:
         console.print(f"{report.double:,} of them are in the second file too: let another person label it.")
-    _print_line(console, "export_labels", asdict(report))
+    print_line(console, {"event": "export_labels", **asdict(report)})
 
 
 def _show_import(report: ImportReport, console: Console) -> None:
@@ -245,12 +245,7 @@ def _show_import(report: ImportReport, console: Console) -> None:
     if report.unlabelled:
         told = "" if report.format == "label-studio" else " Give --annotator, or fill in who labelled them."
         console.print(f"{report.unlabelled:,} reviews in the file are not labelled yet.{told}")
-    _print_line(console, "import_labels", asdict(report))
-
-
-def _print_line(console: Console, event: str, figures: dict[str, Any]) -> None:
-    line = json.dumps({"event": event, **figures}, ensure_ascii=False)
-    console.print(line, soft_wrap=True, highlight=False, markup=False)
+    print_line(console, {"event": "import_labels", **asdict(report)})
 
 
 def _hold_quarantine_limit(report: ImportReport, limit: float) -> None:

@@ -1,6 +1,5 @@
 """The labels so far become a new version of the training set, which never changes again."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reviewlens.config import FreezeTrainingSetConfig
+from reviewlens.display import print_line
 from reviewlens.errors import InputContractError, QualityGateError
 from reviewlens.labeling.answers import Answer, hash_answers, hold_taxonomy
 from reviewlens.labeling.labels import KeywordLabel
@@ -173,7 +173,7 @@ def _show(report: FreezeReport, composition: Composition, unchecked: Sequence[st
         console.print(f"[bold red]{warning}[/]")
     counts = {name: count for name, count in asdict(report).items() if name != "line"}
     figures = {"event": "freeze_training_set", **counts, **asdict(line), "unchecked": unchecked}
-    console.print(json.dumps(figures, ensure_ascii=False, default=str), soft_wrap=True, highlight=False, markup=False)
+    print_line(console, figures)
 
 
 def _find_lacks(composition: Composition) -> list[str]:

@@ -1,6 +1,5 @@
 """A bundle becomes the champion when its evaluation allows it, or the champion before comes back."""
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from reviewlens.bundle import read_bundle, resolve_bundle
 from reviewlens.config import PromoteModelConfig
+from reviewlens.display import print_line
 from reviewlens.errors import ConfigError
 from reviewlens.spark.gate import hold_gate
 from reviewlens.spark.mlflow_alias import MlflowAlias, connect_mlflow
@@ -106,4 +106,4 @@ def show_report(report: PromotionReport, console: Console) -> None:
         "champion": asdict(champion),
         "mlflow_version": report.mlflow_version,
     }
-    console.print(json.dumps(line, ensure_ascii=False, default=str), soft_wrap=True, highlight=False, markup=False)
+    print_line(console, line)

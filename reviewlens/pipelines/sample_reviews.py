@@ -1,6 +1,5 @@
 """A round begins: its pool is drawn from what was scored and not labelled yet, mall by mall."""
 
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from reviewlens.bundle import read_bundle
 from reviewlens.config import Columns, SampleReviewsConfig
+from reviewlens.display import print_line
 from reviewlens.errors import InputContractError
 from reviewlens.sampling.allocation import Allocation, allocate, equal_weights, neyman_weights
 from reviewlens.spark.draw import SQUARES, SUM, count_strata, draw_rows, hold_one_row_each, read_drawn, write_pool
@@ -255,5 +255,5 @@ def _show(report: DrawReport, console: Console) -> DrawReport:
         console.print(f"{draw.shortfall:,} of {draw.requested:,} rows could not be drawn: all there were are in.")
     figures = {**asdict(draw), "left_out": report.left_out, "strata_count": report.strata, "seconds": report.seconds}
     line = {"event": "sample_reviews", "status": report.status, **figures}
-    console.print(json.dumps(line, ensure_ascii=False, default=str), soft_wrap=True, highlight=False, markup=False)
+    print_line(console, line)
     return report

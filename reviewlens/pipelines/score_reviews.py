@@ -14,6 +14,7 @@ from rich.table import Table
 
 from reviewlens.bundle import Bundle, read_bundle
 from reviewlens.config import ScoreReviewsConfig
+from reviewlens.display import print_line
 from reviewlens.errors import QuarantineLimitError
 from reviewlens.spark.bundles import ship_bundle
 from reviewlens.spark.commits import Committed, commit_chunk
@@ -179,7 +180,7 @@ def show_report(report: RunReport, console: Console) -> None:
     )
     console.print(table)
     line: dict[str, Any] = {"event": "score_reviews", **asdict(report)}
-    console.print(json.dumps(line, ensure_ascii=False, default=str), soft_wrap=True, highlight=False, markup=False)
+    print_line(console, line)
 
 
 def _hold_quarantine_limit(report: RunReport, limit: float) -> None:

@@ -44,7 +44,8 @@ def find_drift(counts: pd.DataFrame, false_alarms: float) -> pd.DataFrame:
         `KEYS`, week_rows, week_rate, reference_rows, reference_rate, low, high, dispersion, p_value, q_value. A rate
         within [low, high] would have been no alarm.
     """
-    compared = counts[(counts["week_rows"] > 0) & (counts["reference_rows"] > 0)].reset_index(drop=True)
+    is_comparable = (counts["week_rows"] > 0) & (counts["reference_rows"] > 0)
+    compared = counts.loc[is_comparable, [*KEYS, *COUNTS]].reset_index(drop=True)
     reference_rate = (compared["reference_hits"] / compared["reference_rows"]).to_numpy(float)
     dispersion = estimate_dispersion(compared)
     size = effective_size(compared, dispersion)

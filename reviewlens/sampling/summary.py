@@ -1,8 +1,7 @@
 """What a round's picks come to, for a person and for a machine."""
 
-import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -83,7 +82,7 @@ def count_picks(picks: pd.DataFrame, population: int) -> Counts:
 
 
 def show_choice(report: ChoiceReport, picks: pd.DataFrame, console: Console) -> None:
-    """Print the picks as tables for people and a JSON line for machines."""
+    """Print the picks as tables for a person."""
     if report.status == "unchanged":
         console.print(f"Nothing to do: the picks of round {report.round} were chosen before.", markup=False)
     console.print(_reasons_table(report))
@@ -101,8 +100,6 @@ def show_choice(report: ChoiceReport, picks: pd.DataFrame, console: Console) -> 
             f"{report.shortfall:,} of {report.requested:,} picks are missing: what is left of the pool's "
             f"{report.pool_rows:,} reviews is a near-duplicate, of a crowded cluster, or worth 0 to every criterion."
         )
-    line = {"event": "choose_picks", **asdict(report)}
-    console.print(json.dumps(line, ensure_ascii=False, default=str), soft_wrap=True, highlight=False, markup=False)
 
 
 def _reasons_table(report: ChoiceReport) -> Table:

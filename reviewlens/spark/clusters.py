@@ -9,9 +9,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from reviewlens.errors import BusyError
 from reviewlens.sampling.outliers import Clusters, fit_clusters
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.spark.conflicts import busy_on_conflict
 from reviewlens.spark.schemas import BUNDLE_ID, REVIEW_ID, TABLES, TEXT
 from reviewlens.spark.tables import TableRef, read_table
 
@@ -61,10 +60,8 @@ def keep_clusters(
     fitted = spark.createDataFrame(rows, schema).coalesce(1)
     held = DeltaTable.forName(spark, table.sql).alias("held")
     merge = held.merge(fitted.alias("fitted"), F.col(f"held.{BUNDLE_ID}") == F.lit(bundle_id)).whenNotMatchedInsertAll()
-    try:
+    with busy_on_conflict(f"Another run writes {table.location} at the same time: run again."):
         merge.execute()
-    except CONFLICTS as error:
-        raise BusyError(f"Another run writes {table.location} at the same time: run again.") from error
 
 
 def place_rows(texts: DataFrame, rows: int, place: Callable[[Column], Column]) -> pd.DataFrame:

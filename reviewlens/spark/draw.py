@@ -7,8 +7,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
-from reviewlens.errors import BusyError, InputContractError
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.errors import InputContractError
+from reviewlens.spark.conflicts import busy_on_conflict
 from reviewlens.spark.eligible import DRAW_KEY, REASONS, UNCERTAINTY
 from reviewlens.spark.schemas import (
     BUNDLE_ID,
@@ -139,7 +139,5 @@ def write_pool(spark: SparkSession, table: TableRef, pool: DataFrame, round_name
         .whenNotMatchedInsertAll()
         .whenNotMatchedBySourceDelete(is_of_round)
     )
-    try:
+    with busy_on_conflict(f"Another run wrote the pool of round {round_name} at the same time: run again."):
         merge.execute()
-    except CONFLICTS as error:
-        raise BusyError(f"Another run wrote the pool of round {round_name} at the same time: run again.") from error

@@ -7,8 +7,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from reviewlens.errors import BusyError
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.spark.conflicts import busy_on_conflict
 from reviewlens.spark.schemas import BUNDLE_ID, CREATED_AT, KEYWORDS, MALL_ID, SCORED_AT, TABLES
 from reviewlens.spark.tables import TableRef
 
@@ -101,12 +100,9 @@ def write_alerts(spark: SparkSession, table: TableRef, alerts: pd.DataFrame, wee
     """
     rows = spark.createDataFrame(alerts, schema=spark.createDataFrame([], TABLES["drift_alerts"]).schema)
     is_of_week = f"week_start = DATE'{weeks.start}' AND week_end = DATE'{weeks.end}'"
-    try:
-        rows.coalesce(1).write.format("delta").mode("overwrite").option("replaceWhere", is_of_week).saveAsTable(
-            table.sql
-        )
-    except CONFLICTS as error:
-        raise BusyError(f"Another run wrote {table.location} at the same time: run again.") from error
+    week = rows.coalesce(1).write.format("delta").mode("overwrite").option("replaceWhere", is_of_week)
+    with busy_on_conflict(f"Another run wrote {table.location} at the same time: run again."):
+        week.saveAsTable(table.sql)
 
 
 def _day() -> Column:

@@ -8,8 +8,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from reviewlens.errors import BusyError
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.spark.conflicts import busy_on_conflict
 from reviewlens.spark.schemas import TABLES
 from reviewlens.spark.tables import TableRef, create_tables, read_table, table_exists
 from reviewlens.training.findings import GATE, Contest, Finding
@@ -51,9 +50,5 @@ def write_evaluation(
     rows = spark.createDataFrame([tuple(entry[name] for name in schema.names) for entry in entries], schema).coalesce(1)
     held = DeltaTable.forName(spark, ref.sql).alias("held")
     merge = held.merge(rows.alias("new"), F.expr("held.evaluation_id = new.evaluation_id")).whenNotMatchedInsertAll()
-    try:
+    with busy_on_conflict(f"Another run wrote {ref.location} at the same time: nothing was written. Start again."):
         merge.execute()
-    except CONFLICTS as error:
-        raise BusyError(
-            f"Another run wrote {ref.location} at the same time: nothing was written. Start again."
-        ) from error

@@ -9,10 +9,10 @@ from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, Row, SparkSession
 from pyspark.sql import functions as F
 
-from reviewlens.errors import BusyError, InputContractError
+from reviewlens.errors import InputContractError
 from reviewlens.labeling.labels import Annotation, Guess, Highlight, Pick, Refusal
 from reviewlens.labeling.merging import Changes, Key, Stored
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.spark.conflicts import busy_on_conflict
 from reviewlens.spark.schemas import (
     ANNOTATOR,
     BUNDLE_ID,
@@ -182,7 +182,5 @@ def _start_merge(
 
 
 def _commit(merge: DeltaMergeBuilder, ref: TableRef) -> None:
-    try:
+    with busy_on_conflict(f"Another job wrote {ref.location} at the same time: run this import again."):
         merge.execute()
-    except CONFLICTS as error:
-        raise BusyError(f"Another job wrote {ref.location} at the same time: run this import again.") from error

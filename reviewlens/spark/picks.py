@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from reviewlens.errors import BusyError, ConfigError, InputContractError
 from reviewlens.sampling.criteria import CLUSTER, CRITERIA
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.spark.conflicts import busy_on_conflict
 from reviewlens.spark.schemas import (
     BUNDLE_ID,
     DRAW_ORDER,
@@ -38,8 +38,6 @@ _PICK_DDL = f"""
     {REVIEW_ID} STRING, pool_rows BIGINT, {QUOTA} BIGINT, {IS_RANDOM} BOOLEAN, pick_probability DOUBLE,
     {REASON} STRING, reasons ARRAY<STRING>, criteria MAP<STRING, {_CRITERION}>, {CLUSTER} INT
 """
-
-
 _SHOWN = ("settings", "pool_version", "labels_version", "rarity_source")
 
 
@@ -179,14 +177,12 @@ def write_picks(
     rows = pool.rows.drop(QUOTA).join(F.broadcast(reasons), REVIEW_ID).withColumns(stamp).select(*schema.names)
     held = DeltaTable.forName(spark, table.sql).alias("held")
     merge = held.merge(rows.alias("chosen"), F.col(f"held.{ROUND}") == F.lit(round_name)).whenNotMatchedInsertAll()
-    busy = BusyError(f"Another run chose the picks of round {round_name} at the same time: run again to see them.")
-    try:
+    overtaken = f"Another run chose the picks of round {round_name} at the same time: run again to see them."
+    with busy_on_conflict(overtaken):
         written = merge.execute().first()
-    except CONFLICTS as error:
-        raise busy from error
     assert written is not None
     if written["num_inserted_rows"] != len(picks):
-        raise busy
+        raise BusyError(overtaken)
 
 
 def _as_row(pick: dict[Any, Any]) -> tuple[Any, ...]:

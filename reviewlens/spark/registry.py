@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from reviewlens.bundle import STARTER, Bundle, read_manifest, resolve_bundle
 from reviewlens.errors import BundleError, BusyError, ConfigError
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.spark.conflicts import busy_on_conflict
 from reviewlens.spark.schemas import TABLES
 from reviewlens.spark.tables import TableRef, create_tables, read_table, table_exists
 
@@ -176,15 +176,13 @@ def _write_move(spark: SparkSession, target: TableRef, move: Move) -> Move:
         .merge(entry.alias("move"), "held.alias = move.alias AND held.number = move.number")
         .whenNotMatchedInsertAll()
     )
-    busy = BusyError(
+    overtaken = (
         f"Another run moved the champion before this one could make it bundle {move.bundle_id}: nothing was done. "
         f"See in {registry.location} which one holds now, and start again."
     )
-    try:
+    with busy_on_conflict(overtaken):
         written = merge.execute().first()
-    except CONFLICTS as error:
-        raise busy from error
     assert written is not None
     if not written["num_inserted_rows"]:
-        raise busy
+        raise BusyError(overtaken)
     return move

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from reviewlens.errors import BusyError, InputContractError
 from reviewlens.labeling.training_set import PARTS, FrozenReview, hash_content, part_key
-from reviewlens.spark.conflicts import CONFLICTS
+from reviewlens.spark.conflicts import CONFLICTS, busy_on_conflict
 from reviewlens.spark.label_quality import read_labels
 from reviewlens.spark.schemas import (
     CONTENT_HASH,
@@ -124,14 +124,12 @@ def write_version(spark: SparkSession, target: TableRef, line: VersionLine, revi
     tables = create_tables(spark, target, TRAINING_SET_TABLES)
     stamp = {VERSION: line.version, CONTENT_HASH: line.content_hash}
     rows = [asdict(review) | stamp for review in reviews]
-    try:
+    with busy_on_conflict(_say_overtaken(line.version)):
         _insert_missing(spark, tables[_REVIEWS], _REVIEWS, rows, (VERSION, CONTENT_HASH, REVIEW_ID), line.version)
         _insert_missing(spark, tables[_VERSIONS], _VERSIONS, [asdict(line)], (VERSION,), line.version)
-    except CONFLICTS as error:
-        raise _overtaken(line.version) from error
     held = next(each for each in read_versions(spark, target) if each.version == line.version)
     if held.content_hash != line.content_hash:
-        raise _overtaken(line.version)
+        raise BusyError(_say_overtaken(line.version))
 
 
 def remove_leftovers(spark: SparkSession, target: TableRef) -> int:
@@ -187,5 +185,5 @@ def _insert_missing(
     held.merge(new.coalesce(1).alias("new"), is_same).whenNotMatchedInsertAll().execute()
 
 
-def _overtaken(version: int) -> BusyError:
-    return BusyError(f"Another run is freezing training set {version}, or has: run again, it will be the next one.")
+def _say_overtaken(version: int) -> str:
+    return f"Another run is freezing training set {version}, or has: run again, it will be the next one."

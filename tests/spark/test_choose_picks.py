@@ -23,29 +23,14 @@ from reviewlens.pipelines import choose_picks
 from reviewlens.sampling.outliers import Clusters, assign_clusters
 from reviewlens.sampling.summary import ChoiceReport
 from reviewlens.spark.clusters import keep_clusters
-from reviewlens.spark.picks import Origin, count_sentiments, find_pool, write_picks
-from reviewlens.spark.schemas import LABEL_DDL
-from reviewlens.spark.tables import TableRef, create_tables, read_table
-from reviewlens.taxonomy import Taxonomy
+from reviewlens.spark.picks import Origin, find_pool, write_picks
+from reviewlens.spark.tables import TableRef, create_tables
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("retraining_rounds", "retraining_pool", "retraining_picks", "cluster_centroids", "labels")
 # A large mall, a small one, one of no name, and one with a single review.
 MALLS: list[str | None] = ["가몰"] * 40 + ["나몰"] * 12 + [None] * 3 + ["혼자"]
-WORDS = (
-    "배송",
-    "늦어요",
-    "예쁘고",
-    "디자인이",
-    "사이즈가",
-    "작아요",
-    "색감도",
-    "좋아요",
-    "두꺼워서",
-    "따뜻해요",
-    "쫀쫀한",
-    "원단",
-)
+WORDS = tuple("배송 늦어요 예쁘고 디자인이 사이즈가 작아요 색감도 좋아요 두꺼워서 따뜻해요 쫀쫀한 원단".split())
 
 Run = Callable[..., ChoiceReport]
 
@@ -301,41 +286,3 @@ def test_of_two_runs_at_once_one_chooses(spark: SparkSession, chosen: Path, tiny
     clusters = Clusters(np.zeros((1, 32), np.float32), np.array([1]), np.array([1.0]))
     keep_clusters(spark, target.child("cluster_centroids"), tiny_bundle.bundle_id, clusters, origin.chosen_at)
     assert read(spark, chosen, "cluster_centroids") == kept
-
-
-def test_sentiments_are_counted_in_the_two_newest_rounds_before(
-    spark: SparkSession, drawn: Path, tmp_path: Path, taxonomy: Taxonomy
-) -> None:
-    """By random picks where both rounds have labels of some; by all labels otherwise; a single round alone."""
-    lake = Path(shutil.copytree(drawn, tmp_path / "lake"))
-    labels = read_table(spark, TableRef.parse(str(lake)).child("labels"))
-    assert count_sentiments(labels, "now") == []
-    good, bad = taxonomy.sentiment_names[-1], taxonomy.sentiment_names[0]
-
-    def add(round_name: str, day: int, is_random: bool, *sentiments: str) -> None:
-        found: list[tuple[str, str, list[object]]] = [("배송", each, []) for each in sentiments]
-        row = (
-            f"{round_name}{day}",
-            round_name,
-            "r1",
-            is_random,
-            found,
-            datetime(2026, 1, day, tzinfo=UTC),
-        )
-        ddl = f"""annotation_id STRING, round STRING, review_id STRING, is_random BOOLEAN, labels ARRAY<{LABEL_DDL}>,
-            imported_at TIMESTAMP"""
-        append(spark, lake, "labels", spark.createDataFrame([row], ddl))
-
-    add("b", 2, False, good, bad)
-    add("now", 9, True, bad)
-    assert count_sentiments(labels_now(spark, lake), "now") == [{good: 1, bad: 1}]
-    add("a", 3, True, good, good, bad)
-    add("a", 4, False, bad)
-    assert count_sentiments(labels_now(spark, lake), "now") == [{good: 2, bad: 2}, {good: 1, bad: 1}]
-    add("b", 5, True, bad)
-    add("old", 1, True, good)
-    assert count_sentiments(labels_now(spark, lake), "now") == [{good: 2, bad: 1}, {bad: 1}]
-
-
-def labels_now(spark: SparkSession, lake: Path) -> Any:
-    return read_table(spark, TableRef.parse(str(lake)).child("labels"))
