@@ -30,21 +30,9 @@ ROOT = Path(__file__).parents[2]
 TABLES = ("retraining_rounds", "retraining_pool", "retraining_picks", "cluster_centroids", "labels")
 # A large mall, a small one, one of no name, and one with a single review.
 MALLS: list[str | None] = ["가몰"] * 40 + ["나몰"] * 12 + [None] * 3 + ["혼자"]
-WORDS = tuple(
-    [
-        "배송",
-        "늦어요",
-        "예쁘고",
-        "디자인이",
-        "사이즈가",
-        "작아요",
-        "색감도",
-        "좋아요",
-        "두꺼워서",
-        "따뜻해요",
-        "쫀쫀한",
-        "원단",
-    ]
+WORDS = (
+    *("배송", "늦어요", "예쁘고", "디자인이", "사이즈가", "작아요", "색감도"),
+    *("좋아요", "두꺼워서", "따뜻해요", "쫀쫀한", "원단"),
 )
 
 
