@@ -25,6 +25,14 @@ class DeviceError(ConfigError):
     """A device was demanded that this machine or task does not have."""
 
 
+class DeviceLostError(ReviewLensError):
+    """A device failed under a running process; only a new process can use it again."""
+
+
+class InferenceError(ReviewLensError):
+    """A text that the model cannot compute."""
+
+
 class InputContractError(ReviewLensError):
     """The source table breaks its contract; the message lists every fault."""
 

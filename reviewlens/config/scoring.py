@@ -22,6 +22,17 @@ class Columns(BaseModel):
     created_at: str | None = Field(None, description="column with the day or time of writing (optional)")
 
 
+class HighlightSettings(BaseModel):
+    """How much work a highlight is worth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["exact", "shortlist"] = Field(
+        "exact", description="exact hides every word in turn; shortlist those that a gradient ranks highest (torch)"
+    )
+    words: PositiveInt = Field(3, description="words of each keyword that a shortlist hides")
+
+
 class ScoreReviewsConfig(JobConfig):
     """Score what is new in a Delta table of reviews into Delta tables of results."""
 
@@ -38,13 +49,26 @@ class ScoreReviewsConfig(JobConfig):
     device: Literal["auto", "cpu", "gpu"] = Field(
         "auto", description="auto takes the GPU that Spark gives the task, else the CPU; gpu demands one"
     )
-    dtype: Literal["float32", "bfloat16"] = Field("float32", description="what matrices are multiplied in")
-    token_budget: PositiveInt = Field(2_048, description="padded tokens of a batch in the model")
+    backend: Literal["auto", "torch", "onnx"] = Field(
+        "auto", description="what runs the models: auto takes the fastest that the bundle holds and the machine can do"
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        "auto", description="what matrices are multiplied in: auto as for backend"
+    )
+    highlight: HighlightSettings = Field(
+        default_factory=HighlightSettings, description="how much work a highlight is worth"
+    )
+    token_budget: PositiveInt | None = Field(
+        None, description="padded tokens of a batch in the model; null: each worker measures what is fastest"
+    )
     max_chars: PositiveInt = Field(5_000, description="longer reviews are quarantined as too_long")
     chunk_rows: PositiveInt = Field(20_000, description="rows that one Delta commit carries, about")
     task_rows: PositiveInt = Field(500, description="rows of one Spark task, about")
     max_quarantine_share: float = Field(
         0.5, ge=0, le=1, description="more of a run's new rows than this refused: exit code 5"
+    )
+    max_error_share: float = Field(
+        0.01, ge=0, le=1, description="more of a run's rows than this breaking the models: exit code 5, chunk not kept"
     )
     dry_run: bool = Field(
         default=False, description="say what would be scored, and how it is cut in chunks; score nothing"

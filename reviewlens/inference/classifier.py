@@ -1,109 +1,150 @@
-"""One Hugging Face sequence classifier on one device: texts in, probabilities out."""
+"""One sequence classifier: token ids in, probabilities out, batch by batch under a token budget."""
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from reviewlens.errors import BundleError, DeviceError
+from reviewlens.errors import BundleError, ConfigError, DeviceLostError
+from reviewlens.inference.backends import Backend, Ids
+from reviewlens.inference.backends.torch_model import TorchModel
 from reviewlens.inference.batching import plan_batches
+from reviewlens.inference.failures import tell_failure
+from reviewlens.inference.tokens import TextEncoder
+from reviewlens.inference.work import Work
 
-Dtype = Literal["float32", "bfloat16"]
 _OFFSET_MODELS = ("roberta", "xlm-roberta", "camembert")  # their positions start after the padding index
+_log = logging.getLogger(__name__)
+
+Rows = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Probabilities of shape (inputs, classes), and the reason of each input that has none; its row is NaN."""
+
+    probabilities: Rows
+    failures: dict[int, str]
 
 
 class Classifier:
-    """Sigmoid or softmax probabilities of texts, as the model's `problem_type` says.
+    """Sigmoid or softmax probabilities, as the model's `problem_type` says.
 
     Args:
-        path: a Hugging Face directory with safetensors and a fast tokenizer that has a mask token.
+        path: a Hugging Face directory with a fast tokenizer that has a mask token.
         classes: the names that the model's outputs must have, in order.
-        device: `cpu`, `cuda` or `cuda:N`.
-        dtype: what matrices are multiplied in; probabilities are float32 always.
+        backend: what runs the model.
         token_budget: padded tokens of a batch.
 
     Raises:
         BundleError: the directory holds no model for these classes.
-        DeviceError: the device is not there.
     """
 
-    def __init__(self, path: Path, classes: Sequence[str], device: str, dtype: Dtype, token_budget: int) -> None:
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise DeviceError(f"Device {device} was asked for, and torch sees no GPU here.")
-        self._device = torch.device(device)
-        self._token_budget = token_budget
-        transformers_logging.disable_progress_bar()
-        transformers_logging.set_verbosity_error()
+    def __init__(self, path: Path, classes: Sequence[str], backend: Backend, token_budget: int) -> None:
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-            model = AutoModelForSequenceClassification.from_pretrained(
-                path, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=getattr(torch, dtype)
-            )
+            config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise BundleError(f"{path} is not a model that can be loaded: {error}") from error
-        if [model.config.id2label[index] for index in range(model.config.num_labels)] != list(classes):
+        if [config.id2label[index] for index in range(config.num_labels)] != list(classes):
             raise BundleError(f"{path}: the model's classes are not the taxonomy's, in the taxonomy's order.")
-        if not self.tokenizer.is_fast or self.tokenizer.mask_token is None:
+        if not tokenizer.is_fast or tokenizer.mask_token is None:
             raise BundleError(f"{path}: highlights need a fast tokenizer with a mask token.")
-        self._model = model.to(self._device).eval()
-        self._multi_label = model.config.problem_type == "multi_label_classification"
-        self.window = window_tokens(model.config, self.tokenizer)
+        self.backend, self.token_budget = backend, token_budget
+        self.encoder = TextEncoder(tokenizer, window_tokens(config, tokenizer))
+        self._classes, self._hidden = config.num_labels, config.hidden_size
+        self._multi_label = config.problem_type == "multi_label_classification"
 
-    @property
-    def mask(self) -> str:
-        """The text of the mask token."""
-        return str(self.tokenizer.mask_token)
+    def predict(self, inputs: Sequence[Ids], work: Work) -> Predictions:
+        """Probabilities of each input. Equal inputs are computed once, so they get equal rows.
 
-    @torch.inference_mode()
-    def predict(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Probabilities of shape (texts, classes). Equal texts are computed once, so they get equal rows."""
-        return self._run(texts, self._model.config.num_labels, self._classify)
+        Args:
+            inputs: token ids, special tokens included.
+            work: what it costs is added here.
 
-    @torch.inference_mode()
-    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """The encoder's last hidden states, averaged over each text's tokens, of shape (texts, hidden)."""
-        return self._run(texts, self._model.config.hidden_size, self._pool)
+        Raises:
+            DeviceLostError: the device failed in a way that later calls cannot survive.
+        """
+        rows, failures = self._run(inputs, self._classes, self.backend.logits, work)
+        probabilities = _sigmoid(rows) if self._multi_label else _softmax(rows)
+        for row in np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
+            failures.setdefault(row, "not_finite")
+            probabilities[row] = np.nan
+        return Predictions(probabilities, failures)
+
+    def embed(self, inputs: Sequence[Ids]) -> Rows:
+        """The encoder's last hidden states, averaged over each input's tokens, of shape (inputs, hidden).
+
+        Raises:
+            ConfigError: the backend gives no hidden states.
+        """
+        if not isinstance(self.backend, TorchModel):
+            raise ConfigError("Vectors need the backend torch: set backend to torch or auto.")
+        return self._run(inputs, self._hidden, self.backend.mean_states, Work())[0]
+
+    def pad(self, inputs: Sequence[Ids]) -> tuple[Ids, Ids]:
+        """A batch's token ids of shape (inputs, longest), padded at the end, and its mask, 1 where a token is real."""
+        lengths = np.array([len(ids) for ids in inputs])
+        padded = np.full((len(inputs), int(lengths.max())), self.encoder.pad_id, dtype=np.int64)
+        for row, ids in zip(padded, inputs, strict=True):
+            row[: len(ids)] = ids
+        return padded, (np.arange(padded.shape[1]) < lengths[:, None]).astype(np.int64)
 
     def _run(
-        self, texts: Sequence[str], width: int, forward: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    ) -> npt.NDArray[np.float32]:
-        """Rows that `forward` gives for token ids and their attention mask, batch by batch, equal texts once."""
-        distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        rows = np.empty((len(distinct), width), dtype=np.float32)
-        if not distinct:
-            return rows
-        tokens: list[list[int]] = self.tokenizer(list(distinct), truncation=True, max_length=self.window)["input_ids"]
-        for batch in plan_batches([len(ids) for ids in tokens], self._token_budget):
-            padded = self.tokenizer.pad({"input_ids": [tokens[row] for row in batch]}, return_tensors="pt")
-            ids, mask = padded["input_ids"].to(self._device), padded["attention_mask"].to(self._device)
-            rows[batch] = forward(ids, mask).cpu().numpy()
-        return rows[[distinct[text] for text in texts]]
+        self, inputs: Sequence[Ids], width: int, forward: Callable[[Ids, Ids], Rows], work: Work
+    ) -> tuple[Rows, dict[int, str]]:
+        """What `forward` gives for each input, and why it gives nothing for some."""
+        numbers: dict[bytes, int] = {}
+        place = [numbers.setdefault(ids.tobytes(), len(numbers)) for ids in inputs]
+        distinct: list[Ids] = [np.empty(0, np.int64)] * len(numbers)
+        for number, ids in zip(place, inputs, strict=True):
+            distinct[number] = ids
+        rows = np.full((len(distinct), width), np.nan, dtype=np.float32)
+        reasons: dict[int, str] = {}
+        for batch in plan_batches([len(ids) for ids in distinct], self.token_budget):
+            self._run_batch(distinct, batch, forward, rows, reasons, work)
+        if reasons:
+            _log.warning(
+                "%d of %d inputs failed in the model: %s.", len(reasons), len(distinct), Counter(reasons.values())
+            )
+        work.inputs += len(inputs)
+        work.duplicates += len(inputs) - len(distinct)
+        failures = {row: reasons[number] for row, number in enumerate(place) if number in reasons}
+        return rows[place], failures
 
-    def _classify(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self._model(input_ids=ids, attention_mask=mask).logits.float()
-        return torch.sigmoid(logits) if self._multi_label else torch.softmax(logits, dim=-1)
-
-    def _pool(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        states: torch.Tensor = self._model.base_model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        here = mask.unsqueeze(-1).float()
-        return (states * here).sum(dim=1) / here.sum(dim=1)
-
-    def fit_window(self, texts: Sequence[str], reserve: int) -> list[int]:
-        """How many characters of each text fit into the window beside `reserve` more tokens.
-
-        The cut falls at the end of a word; where not even the first word fits, inside that word.
-        """
-        room = self.window - reserve
-        encoded = self.tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
-        return [
-            len(text) if len(spans) <= room else _last_word_end(text, spans[room - 1][1])
-            for text, spans in zip(texts, encoded["offset_mapping"], strict=True)
-        ]
+    def _run_batch(
+        self,
+        distinct: Sequence[Ids],
+        batch: npt.NDArray[np.intp],
+        forward: Callable[[Ids, Ids], Rows],
+        rows: Rows,
+        reasons: dict[int, str],
+        work: Work,
+    ) -> None:
+        """Fill `rows` of a batch; where it fails, halve it until only what breaks the model is left."""
+        ids, mask = self.pad([distinct[row] for row in batch])
+        try:
+            rows[batch] = forward(ids, mask)
+        except Exception as error:
+            failure = tell_failure(error)
+            if failure == "device":
+                raise DeviceLostError(f"Device {self.backend.device} is lost: {type(error).__name__}.") from error
+            if failure == "memory":
+                self.token_budget = min(self.token_budget, max(ids.size // 2, 1))
+            if len(batch) == 1:
+                reasons[int(batch[0])] = "out_of_memory" if failure == "memory" else "model_error"
+                return
+        else:
+            work.real_tokens += int(mask.sum())
+            work.computed_tokens += ids.size
+            return
+        for half in np.array_split(batch, 2):
+            self._run_batch(distinct, half, forward, rows, reasons, work)
 
 
 def window_tokens(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -114,9 +155,10 @@ def window_tokens(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) 
     return min(positions, int(tokenizer.model_max_length))
 
 
-def _last_word_end(text: str, end: int) -> int:
-    if text[end : end + 1].isspace():
-        return end
-    kept = text[:end].rsplit(maxsplit=1)
-    head = text[:end]
-    return len(head) - len(kept[-1]) if len(kept) > 1 else end
+def _sigmoid(logits: Rows) -> Rows:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), dtype=np.float32)
+
+
+def _softmax(logits: Rows) -> Rows:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -48,11 +48,19 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A review that the model could not score, and the reason's code."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WordEffects:
     """What each word's absence does to every keyword.
 
     `words` are those in the model's window, with offsets in the stored text; `probabilities` has shape (keywords,);
-    `without` has shape (words, keywords): row i is measured with word i replaced by the mask token.
+    `without` has shape (words, keywords): row i is measured with word i replaced by the mask token, and
+    NaN where that was not measured.
     """
 
     words: list[Word]

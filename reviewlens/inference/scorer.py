@@ -1,18 +1,27 @@
-"""The cascade over a batch of texts: keywords, then their sentiments, then their highlights."""
+"""The cascade over a batch of texts: keywords, then their highlights and their sentiments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from reviewlens.bundle import Bundle, read_bundle, resolve_bundle
-from reviewlens.inference.classifier import Classifier, Dtype
-from reviewlens.inference.results import Highlight, KeywordScore, Score, SentimentScore, WordEffects
-from reviewlens.text import Word, hide_words, normalize, split_words
+from reviewlens.errors import InferenceError
+from reviewlens.inference.autotune import tune
+from reviewlens.inference.backends import BackendName, Dtype
+from reviewlens.inference.backends.choice import open_backend
+from reviewlens.inference.classifier import Classifier, Predictions
+from reviewlens.inference.highlight import find_highlight
+from reviewlens.inference.results import Highlight, KeywordScore, Refusal, Score, SentimentScore, WordEffects
+from reviewlens.inference.shortlist import choose_words
+from reviewlens.inference.tokens import Reading
+from reviewlens.inference.work import Work
+from reviewlens.text import normalize, split_words
 
-_TIE = 1e-6  # two words within this are equally strong, and the earlier one is the highlight
+POOL_TEXTS = 1_024  # enough for batches of near-equal length, few enough for a flat memory
 
 
 class Scorer:
@@ -23,89 +32,118 @@ class Scorer:
     score says `truncated`.
     """
 
-    def __init__(self, bundle: Bundle, keyword: Classifier, sentiment: Classifier) -> None:
+    def __init__(
+        self, bundle: Bundle, keyword: Classifier, sentiment: Classifier, shortlist: int | None = None
+    ) -> None:
         self.bundle = bundle
         self.taxonomy = bundle.manifest.taxonomy
-        self._keyword, self._sentiment = keyword, sentiment
+        self.keyword, self.sentiment, self._shortlist = keyword, sentiment, shortlist
         self._thresholds = np.array(
             [bundle.manifest.thresholds[name] for name in self.taxonomy.keywords], dtype=np.float32
         )
         frames = [self.taxonomy.write_prompt("", name) for name in self.taxonomy.keywords]
-        self._reserve = max(len(ids) for ids in sentiment.tokenizer(frames)["input_ids"]) + 2
+        self._reserve = max(len(ids) for ids in sentiment.encoder.encode(frames)) + 2
 
     @classmethod
     def load(
-        cls, bundle: str | Path = "starter", device: str = "cpu", dtype: Dtype = "float32", token_budget: int = 2_048
+        cls,
+        bundle: str | Path = "starter",
+        device: str = "cpu",
+        dtype: Dtype | Literal["auto"] = "float32",
+        token_budget: int | None = 2_048,
+        backend: BackendName | Literal["auto"] = "auto",
+        threads: int | None = None,
+        shortlist: int | None = None,
     ) -> Self:
         """Load a bundle, verified by its hashes.
 
         Args:
             bundle: `starter`, or the path of a bundle's directory.
             device: `cpu`, `cuda` or `cuda:N`.
-            dtype: what matrices are multiplied in.
-            token_budget: padded tokens of a batch.
+            dtype: what matrices are multiplied in; `auto` takes the fastest that the machine and the bundle have.
+            token_budget: padded tokens of a batch; measured on this machine, in some seconds, where None.
+            backend: what runs the models; `auto` takes what suits the device and `dtype`.
+            threads: CPU threads, at most where the token budget is measured; what the library takes where None.
+            shortlist: `score` measures only this many words of each keyword, those that a gradient ranks highest; all
+                where None.
 
         Raises:
             BundleError: the bundle is missing, changed or unsafe.
+            ConfigError: backend, dtype and device do not go together, or the bundle lacks the models for them.
             DeviceError: the device is not there.
         """
         verified = read_bundle(resolve_bundle(str(bundle)))
         taxonomy = verified.manifest.taxonomy
-        return cls(
-            verified,
-            Classifier(verified.path / "keyword", taxonomy.keywords, device, dtype, token_budget),
-            Classifier(verified.path / "sentiment", taxonomy.sentiment_names, device, dtype, token_budget),
+        keyword, sentiment = (
+            Classifier(
+                verified.path / stage,
+                classes,
+                open_backend(verified.path, stage, backend, dtype, device, threads),
+                token_budget or 1,
+            )
+            for stage, classes in (("keyword", taxonomy.keywords), ("sentiment", taxonomy.sentiment_names))
         )
+        if token_budget is None:
+            keyword.token_budget = sentiment.token_budget = tune(keyword.backend, keyword.encoder.mask_id, threads)
+            sentiment.backend.use_threads(keyword.backend.threads)
+        return cls(verified, keyword, sentiment, shortlist)
 
     @property
     def mask(self) -> str:
         """The text that stands for a hidden word."""
-        return self._keyword.mask
+        return self.keyword.encoder.mask
 
     def score(self, texts: Sequence[str]) -> list[Score]:
-        """Score each text; the result has the order of `texts`, and what stands beside a text does not change it."""
-        seen = self._fit(texts)
-        probabilities = self._keyword.predict(seen)
-        found = probabilities >= self._thresholds
-        pairs = [(row, column) for row, column in np.argwhere(found).tolist()]
-        sentiments = self._judge([(seen[row], self.taxonomy.keywords[column]) for row, column in pairs])
+        """Score each text; the result has the order of `texts`, and what stands beside a text does not change it.
 
-        rows = np.flatnonzero(found.any(axis=1)).tolist()
-        effects = self._leave_out([texts[row] for row in rows], [seen[row] for row in rows], probabilities[rows])
-        effects_of = dict(zip(rows, effects, strict=True))
+        Raises:
+            InferenceError: the model cannot compute one of the texts.
+        """
+        scores: list[Score] = []
+        for pool, _ in self.score_pools(
+            texts[start : start + POOL_TEXTS] for start in range(0, len(texts), POOL_TEXTS)
+        ):
+            for outcome in pool:
+                if isinstance(outcome, Refusal):
+                    raise InferenceError(f"Text number {len(scores)} could not be scored: {outcome.reason}.")
+                scores.append(outcome)
+        return scores
 
-        keywords: list[list[KeywordScore]] = [[] for _ in texts]
-        for (row, column), sentiment in zip(pairs, sentiments, strict=True):
-            keywords[row].append(
-                KeywordScore(
-                    keyword=self.taxonomy.keywords[column],
-                    probability=float(probabilities[row, column]),
-                    sentiment=sentiment.sentiment,
-                    sentiment_probability=sentiment.probability,
-                    highlight=find_highlight(effects_of[row], column),
-                )
-            )
-        return [
-            Score(
-                probabilities=dict(zip(self.taxonomy.keywords, probabilities[row].tolist(), strict=True)),
-                keywords=keywords[row],
-                truncated=len(seen[row]) < len(normalize(text)),
-            )
-            for row, text in enumerate(texts)
-        ]
+    def score_pools(self, pools: Iterable[Sequence[str]]) -> Iterator[tuple[list[Score | Refusal], Work]]:
+        """Score pool by pool; the next pool is tokenised while the models compute this one.
+
+        Batches are formed within a pool, so a pool should hold some hundred texts; two are in memory at once.
+
+        Yields:
+            For each pool its texts' outcomes, in order, and what they cost.
+        """
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenise") as tokenizer:
+            ahead = None
+            for texts in pools:
+                upcoming = tokenizer.submit(self._read, texts)
+                if ahead is not None:
+                    yield self._score_pool(*ahead.result(), tokenizer)
+                ahead = upcoming
+            if ahead is not None:
+                yield self._score_pool(*ahead.result(), tokenizer)
 
     def keyword_probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The first stage alone: every keyword's probability, of shape (texts, keywords)."""
-        return self._keyword.predict(self._fit(texts))
+        return self._predict_keywords(self._read(texts)[1]).probabilities
 
     def keyword_vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """What the first stage's encoder makes of each text: its mean last hidden state, of shape (texts, hidden)."""
-        return self._keyword.embed(self._fit(texts))
+        return self.keyword.embed([reading.ids for reading in self._read(texts)[1]])
 
     def sentiments(self, pairs: Sequence[tuple[str, str]]) -> list[SentimentScore]:
         """The second stage alone: the sentiment of each (text, keyword), whoever chose the keyword."""
-        seen = self._fit([text for text, _ in pairs])
-        return self._judge([(text, keyword) for text, (_, keyword) in zip(seen, pairs, strict=True)])
+        _, readings, work = self._read([text for text, _ in pairs])
+        prompts = [
+            self.taxonomy.write_prompt(reading.text, keyword)
+            for reading, (_, keyword) in zip(readings, pairs, strict=True)
+        ]
+        judged = self.sentiment.predict(self.sentiment.encoder.encode(prompts), work).probabilities
+        return [self._as_sentiment(row) for row in judged]
 
     def highlights(self, pairs: Sequence[tuple[str, str]]) -> list[Highlight | None]:
         """The third stage alone: the highlight of each (text, keyword), found or not.
@@ -118,44 +156,107 @@ class Scorer:
 
     def word_effects(self, texts: Sequence[str]) -> list[WordEffects]:
         """For each text, every keyword's probability with each word hidden in turn (leave-one-word-out)."""
-        seen = self._fit(texts)
-        return self._leave_out(texts, seen, self._keyword.predict(seen))
+        _, readings, work = self._read(texts)
+        probabilities = self._predict_keywords(readings).probabilities
+        every = [np.ones(len(reading.words), dtype=bool) for reading in readings]
+        return self._leave_out(texts, readings, every, probabilities, work)[0]
 
-    def _fit(self, texts: Sequence[str]) -> list[str]:
-        normalized = [normalize(text) for text in texts]
-        if not normalized:
-            return []
-        keyword = self._keyword.fit_window(normalized, self._reserve)
-        sentiment = self._sentiment.fit_window(normalized, self._reserve)
-        return [text[: min(ends)] for text, *ends in zip(normalized, keyword, sentiment, strict=True)]
+    def _read(self, texts: Sequence[str]) -> tuple[Sequence[str], list[Reading], Work]:
+        """The texts with their readings: what of each fits into both models' windows."""
+        work = Work()
+        with work.timed("tokenize"):
+            first, second = self.keyword.encoder, self.sentiment.encoder
+            readings = first.read([normalize(text) for text in texts], self._reserve)
+            if not first.reads_like(second):
+                fits = second.read([reading.text for reading in readings], self._reserve)
+                shorter = [row for row, fit in enumerate(fits) if len(fit.text) < len(readings[row].text)]
+                again = first.read([fits[row].text for row in shorter], self._reserve)
+                for row, reading in zip(shorter, again, strict=True):
+                    readings[row] = reading
+        return texts, readings, work
 
-    def _judge(self, pairs: Sequence[tuple[str, str]]) -> list[SentimentScore]:
-        names = self.taxonomy.sentiment_names
-        probabilities = self._sentiment.predict([self.taxonomy.write_prompt(text, keyword) for text, keyword in pairs])
-        return [
-            SentimentScore(names[best], float(row[best]), dict(zip(names, row.tolist(), strict=True)))
-            for row, best in zip(probabilities, probabilities.argmax(axis=1).tolist(), strict=True)
+    def _predict_keywords(self, readings: Sequence[Reading], work: Work | None = None) -> Predictions:
+        return self.keyword.predict([reading.ids for reading in readings], work or Work())
+
+    def _score_pool(
+        self, texts: Sequence[str], readings: list[Reading], work: Work, tokenizer: ThreadPoolExecutor
+    ) -> tuple[list[Score | Refusal], Work]:
+        with work.timed("keyword"):
+            keywords = self._predict_keywords(readings, work)
+        found = keywords.probabilities >= self._thresholds
+        pairs = [(row, column) for row, column in np.argwhere(found).tolist()]
+        prompts = [
+            self.taxonomy.write_prompt(readings[row].text, self.taxonomy.keywords[column]) for row, column in pairs
         ]
+        encoding = tokenizer.submit(self.sentiment.encoder.encode, prompts)
+        with work.timed("highlight"):
+            rows = np.flatnonzero(found.any(axis=1)).tolist()
+            chosen = self._choose_words([readings[row] for row in rows], found[rows])
+            effects, lost = self._leave_out(
+                [texts[row] for row in rows],
+                [readings[row] for row in rows],
+                chosen,
+                keywords.probabilities[rows],
+                work,
+            )
+        with work.timed("sentiment"):
+            sentiments = self.sentiment.predict(encoding.result(), work)
+
+        reasons = dict(keywords.failures)
+        reasons |= {rows[index]: reason for index, reason in lost.items()}
+        reasons |= {pairs[index][0]: reason for index, reason in sentiments.failures.items()}
+        effects_of = dict(zip(rows, effects, strict=True))
+        found_in: list[list[KeywordScore]] = [[] for _ in texts]
+        for (row, column), judged in zip(pairs, sentiments.probabilities, strict=True):
+            sentiment = self._as_sentiment(judged)
+            found_in[row].append(
+                KeywordScore(
+                    keyword=self.taxonomy.keywords[column],
+                    probability=float(keywords.probabilities[row, column]),
+                    sentiment=sentiment.sentiment,
+                    sentiment_probability=sentiment.probability,
+                    highlight=find_highlight(effects_of[row], column),
+                )
+            )
+        return [
+            Refusal(reasons[row])
+            if row in reasons
+            else Score(
+                probabilities=dict(zip(self.taxonomy.keywords, keywords.probabilities[row].tolist(), strict=True)),
+                keywords=found_in[row],
+                truncated=len(readings[row].text) < len(normalize(text)),
+            )
+            for row, text in enumerate(texts)
+        ], work
+
+    def _as_sentiment(self, row: npt.NDArray[np.float32]) -> SentimentScore:
+        names = self.taxonomy.sentiment_names
+        best = int(row.argmax())
+        return SentimentScore(names[best], float(row[best]), dict(zip(names, row.tolist(), strict=True)))
+
+    def _choose_words(self, readings: Sequence[Reading], found: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
+        if self._shortlist is None:
+            return [np.ones(len(reading.words), dtype=bool) for reading in readings]
+        return choose_words(self.keyword, readings, found, self._shortlist)
 
     def _leave_out(
-        self, texts: Sequence[str], seen: Sequence[str], probabilities: npt.NDArray[np.float32]
-    ) -> list[WordEffects]:
-        variants, words_of = [], []
-        for text, visible in zip(texts, seen, strict=True):
-            hidden = split_words(visible)
-            variants += [hide_words(visible, [word], self._keyword.mask) for word in hidden]
-            words_of.append(split_words(text)[: len(hidden)])
-        without = np.split(self._keyword.predict(variants), np.cumsum([len(words) for words in words_of])[:-1])
-        return [WordEffects(*parts) for parts in zip(words_of, probabilities, without, strict=bool(words_of))]
-
-
-def find_highlight(effects: WordEffects, column: int) -> Highlight | None:
-    """The word whose absence lowers keyword number `column` most; the earlier one of a tie; None if none lowers it."""
-    if not effects.words:
-        return None
-    without = effects.without[:, column]
-    if without.min() >= effects.probabilities[column]:
-        return None
-    index = int(np.argmax(without <= without.min() + _TIE))
-    word: Word = effects.words[index]
-    return Highlight(word.text, word.start, word.end, float(without[index]))
+        self,
+        texts: Sequence[str],
+        readings: Sequence[Reading],
+        chosen: Sequence[npt.NDArray[np.bool_]],
+        probabilities: npt.NDArray[np.float32],
+        work: Work,
+    ) -> tuple[list[WordEffects], dict[int, str]]:
+        """What each chosen word's absence does in each text, and why that could not be computed for some texts."""
+        hidden = self.keyword.encoder.hide_words(readings, chosen)
+        predicted = self.keyword.predict([ids for variants in hidden for ids in variants], work)
+        ends = np.cumsum([len(variants) for variants in hidden], dtype=np.intp)
+        effects = []
+        measured = np.split(predicted.probabilities, ends[:-1])
+        for text, words, before, after in zip(texts, chosen, probabilities, measured, strict=bool(texts)):
+            without = np.full((len(words), len(before)), np.nan, dtype=np.float32)
+            without[words] = after
+            effects.append(WordEffects(split_words(text)[: len(words)], before, without))
+        return effects, {
+            int(np.searchsorted(ends, index, side="right")): reason for index, reason in predicted.failures.items()
+        }

@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,10 +46,10 @@ from reviewlens.spark.schemas import (
     STRATUM,
     TEXT,
 )
-from reviewlens.spark.scoring import Device
+from reviewlens.spark.scoring import Device, Engine, load_scorer
 from reviewlens.spark.tables import TableRef, create_tables, latest_version, read_table, table_exists
 from reviewlens.spark.training_sets import read_training_set, read_versions
-from reviewlens.spark.vectors import bundle_loader, place_udf, vector_udf
+from reviewlens.spark.vectors import place_udf, vector_udf
 from reviewlens.taxonomy import Taxonomy, read_taxonomy
 
 _TOKEN_BUDGET = 2_048
@@ -175,13 +176,13 @@ def _place(
     bundle: Bundle,
     clusters: int,
     device: Device,
-    dtype: str,
+    dtype: Literal["float32", "bfloat16"],
     console: Console,
 ) -> pd.DataFrame:
     """Each review's cluster and distance; the bundle's clusters are fitted the first time they are needed."""
     threads = int(spark.sparkContext.getConf().get("spark.task.cpus", "1") or 1)
     path = ship_bundle(spark, bundle)
-    load = bundle_loader(path, bundle.bundle_id, device, dtype, _TOKEN_BUDGET, threads)
+    load = partial(load_scorer, Engine(path, bundle.bundle_id, device, "torch", dtype, _TOKEN_BUDGET, threads))
     fitted = read_clusters(spark, centroids, bundle.bundle_id)
     sample = 0 if fitted else min(pool.count, FIT_ROWS)
     with RowProgress(spark.sparkContext, sample + pool.count, console, "embedding") as progress:

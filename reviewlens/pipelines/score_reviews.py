@@ -1,11 +1,13 @@
 """The nightly run: what is new in the source, scored chunk by chunk into the results."""
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -22,7 +24,7 @@ from reviewlens.spark.ledger import write_entry
 from reviewlens.spark.pending import Chunk, select_pending, stage_chunks
 from reviewlens.spark.progress import RowProgress
 from reviewlens.spark.registry import locate_bundle
-from reviewlens.spark.scoring import score_udf
+from reviewlens.spark.scoring import Engine, score_udf
 from reviewlens.spark.source import count_reviews, select_reviews, with_fingerprint, with_refusal
 from reviewlens.spark.tables import (
     TableRef,
@@ -35,6 +37,8 @@ from reviewlens.spark.tables import (
     table_exists,
 )
 from reviewlens.taxonomy import read_taxonomy
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,14 @@ def _look_at(
     """Check the source at one pinned version, and select what is pending in it."""
     version = latest_version(spark, source)
     reviews = select_reviews(read_table(spark, source, version), config.columns)
-    options = json.dumps({"dtype": config.dtype, "max_chars": config.max_chars})
+    options = json.dumps(
+        {
+            "backend": config.backend,
+            "dtype": config.dtype,
+            "highlight": config.highlight.model_dump(),
+            "max_chars": config.max_chars,
+        }
+    )
     report = RunReport(
         run_id=uuid.uuid4().hex[:12],
         status="started",
@@ -137,17 +148,59 @@ def _score_chunks(
 ) -> list[Committed]:
     threads = int(spark.sparkContext.getConf().get("spark.task.cpus", "1") or 1)
     score = score_udf(
-        ship_bundle(spark, bundle), bundle.bundle_id, config.device, config.dtype, config.token_budget, threads
+        Engine(
+            bundle_path=ship_bundle(spark, bundle),
+            bundle_id=bundle.bundle_id,
+            device=config.device,
+            backend=config.backend,
+            dtype=config.dtype,
+            token_budget=config.token_budget,
+            threads=threads,
+            shortlist=config.highlight.words if config.highlight.mode == "shortlist" else None,
+        )
     )
-    done = []
+    done: list[Committed] = []
     with RowProgress(spark.sparkContext, sum(chunk.rows for chunk in chunks), console) as progress:
         for chunk in chunks:
             with progress.part(chunk.rows):
-                committed = commit_chunk(spark, chunk, stage, score, tables, run_id, bundle.bundle_id, config.task_rows)
-            entry = {"run_id": run_id, "input": chunk.rows, "committed_at": datetime.now().astimezone()}
-            write_entry(spark, tables, "scoring_chunks", entry | asdict(committed))
+                budget = partial(_hold_error_budget, done, chunk.rows, config.max_error_share)
+                committed = commit_chunk(
+                    spark, chunk, stage, score, tables, run_id, bundle.bundle_id, config.task_rows, budget
+                )
+            _write_chunk(spark, tables, run_id, chunk, committed)
+            if not done:
+                _log.info("Engine: %s", describe_engine(committed))
             done.append(committed)
     return done
+
+
+def _write_chunk(
+    spark: SparkSession, tables: Mapping[str, TableRef], run_id: str, chunk: Chunk, committed: Committed
+) -> None:
+    entry = {"run_id": run_id, "input": chunk.rows, "committed_at": datetime.now().astimezone()}
+    figures = asdict(committed)
+    write_entry(spark, tables, "scoring_chunks", entry | figures.pop("work") | figures)
+
+
+def describe_engine(committed: Committed) -> str:
+    """What a chunk was computed with, in one line."""
+    work = committed.work
+    if work["backend"] is None:
+        return "nothing was computed"
+    return (
+        f"{work['backend']} {work['dtype']} on {work['device']}, threads {work['threads']}, "
+        f"token budget {work['token_budget']:,}"
+    )
+
+
+def _hold_error_budget(done: Sequence[Committed], rows: int, limit: float, failed: int) -> None:
+    failures = failed + sum(chunk.failed for chunk in done)
+    handled = rows + sum(chunk.scored + chunk.quarantined for chunk in done)
+    if failures > limit * handled:
+        raise QuarantineLimitError(
+            f"The models failed on {failures:,} of {handled:,} reviews, more than max_error_share {limit:g}: the "
+            "bundle or the machine is at fault rather than the reviews. Earlier chunks are committed, this one is not."
+        )
 
 
 def _finish(report: RunReport, chunks: Sequence[Chunk], done: Sequence[Committed], seconds: float) -> RunReport:

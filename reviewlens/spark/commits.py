@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -13,6 +14,7 @@ from reviewlens.spark.schemas import (
     BUNDLE_ID,
     CATEGORY,
     CREATED_AT,
+    ENGINE,
     FINGERPRINT,
     IS_NEW,
     KEYWORDS,
@@ -22,6 +24,7 @@ from reviewlens.spark.schemas import (
     RATING,
     RAW,
     REASON,
+    REFUSAL,
     REFUSED_AT,
     REVIEW_ID,
     RUN_ID,
@@ -30,6 +33,8 @@ from reviewlens.spark.schemas import (
     SCORED_AT,
     TEXT,
     TRUNCATED,
+    WORK,
+    WORK_SUMS,
 )
 from reviewlens.spark.tables import TableRef, latest_version
 
@@ -41,14 +46,19 @@ _SCORED_DDL = f"""
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a chunk did: rows by outcome, the version of `review_scores` that holds them, and seconds."""
+    """What a chunk did: rows by outcome, the version of `review_scores` that holds them, and what it cost.
+
+    `failed` of the quarantined rows broke the models. `work` has the keys of `WORK_SUMS` and `ENGINE`.
+    """
 
     chunk: int
     scored: int
     quarantined: int
+    failed: int
     scores_version: int
     score_seconds: float
     write_seconds: float
+    work: dict[str, Any]
 
 
 def commit_chunk(
@@ -60,19 +70,25 @@ def commit_chunk(
     run_id: str,
     bundle_id: str,
     task_rows: int,
+    hold_error_budget: Callable[[int], None],
 ) -> Committed:
     """Score a chunk and commit it: one version of `review_scores`, and one of `quarantine` where a row needs it.
+
+    `hold_error_budget` is called with the number of rows that broke the models, before anything is committed.
 
     Raises:
         LedgerError: rows went missing between the stage and its result.
     """
     began = time.monotonic()
     staged = _score_once(spark, read_chunk(spark, chunk, task_rows), f"{stage}/scored/{chunk.number}", score)
-    counts = staged.groupBy(F.col(REASON).isNull().alias("is_scored"), IS_NEW).count().collect()
+    outcomes = F.col(REASON).isNull().alias("is_scored"), F.col(f"{SCORE}.{REFUSAL}").isNotNull().alias("is_failed")
+    counts = staged.groupBy(*outcomes, IS_NEW).count().collect()
     scored = sum(row["count"] for row in counts if row.is_scored)
     quarantined = sum(row["count"] for row in counts if not row.is_scored)
+    failed = sum(row["count"] for row in counts if row.is_failed)
     if scored + quarantined != chunk.rows:
         raise LedgerError(f"Chunk {chunk.number}: {chunk.rows} rows in, {scored} scored, {quarantined} refused.")
+    hold_error_budget(failed)
     replaces = any(not row[IS_NEW] for row in counts)
     scored_at = time.monotonic()
 
@@ -88,9 +104,11 @@ def commit_chunk(
         chunk=chunk.number,
         scored=scored,
         quarantined=quarantined,
+        failed=failed,
         scores_version=latest_version(spark, tables["review_scores"]),
         score_seconds=scored_at - began,
         write_seconds=time.monotonic() - scored_at,
+        work=_sum_work(staged),
     )
 
 
@@ -98,7 +116,17 @@ def _score_once(spark: SparkSession, rows: DataFrame, path: str, score: Callable
     """Materialise before anything branches: a filter over a UDF's output would run the UDF again."""
     text = F.when(F.col(REASON).isNull(), F.col(TEXT))
     rows.withColumn(SCORE, score(text)).write.mode("overwrite").parquet(path)
-    return spark.read.schema(_SCORED_DDL).parquet(path)
+    staged = spark.read.schema(_SCORED_DDL).parquet(path)
+    return staged.withColumn(REASON, F.coalesce(F.col(REASON), F.col(f"{SCORE}.{REFUSAL}")))
+
+
+def _sum_work(staged: DataFrame) -> dict[str, Any]:
+    """What the chunk cost, from the stage itself: a task that ran twice counts once."""
+    work = staged.select(f"{SCORE}.{WORK}.*")
+    sums = [F.sum(name).alias(name) for name in WORK_SUMS]
+    engines = [F.max(name).alias(name) for name in ENGINE]
+    [total] = work.agg(*sums, *engines).collect()
+    return total.asDict()
 
 
 def _score_columns() -> list[Column]:

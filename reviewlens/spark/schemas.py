@@ -24,6 +24,8 @@ REFUSED_AT = "refused_at"
 PROBABILITIES = "probabilities"
 KEYWORDS = "keywords"
 TRUNCATED = "truncated"
+REFUSAL = "refusal"
+WORK = "work"
 RAW = "raw"
 
 ROUND = "round"
@@ -47,8 +49,25 @@ KEYWORD_DDL = (
     "STRUCT<keyword: STRING, probability: FLOAT, sentiment: STRING, sentiment_value: INT, "
     f"sentiment_probability: FLOAT, highlight: {HIGHLIGHT_DDL}>"
 )
-# What the scoring UDF gives back for one text; NULL where there was nothing to score.
-SCORE_DDL = f"{PROBABILITIES} MAP<STRING, FLOAT>, {KEYWORDS} ARRAY<{KEYWORD_DDL}>, {TRUNCATED} BOOLEAN"
+# What a pool of texts cost, as `inference.work.Work` has it, and what computed it.
+WORK_SUMS = {
+    "tokenize_seconds": "DOUBLE",
+    "keyword_seconds": "DOUBLE",
+    "sentiment_seconds": "DOUBLE",
+    "highlight_seconds": "DOUBLE",
+    "inputs": "BIGINT",
+    "duplicates": "BIGINT",
+    "real_tokens": "BIGINT",
+    "computed_tokens": "BIGINT",
+}
+ENGINE = {"backend": "STRING", "dtype": "STRING", "device": "STRING", "threads": "INT", "token_budget": "INT"}
+WORK_DDL = ", ".join(f"{name} {kind}" for name, kind in (WORK_SUMS | ENGINE).items())
+# What the scoring UDF gives back for one text; NULL where there was nothing to score. `refusal` says why a text could
+# not be computed; `work` stands beside the first text of each pool.
+SCORE_DDL = f"""
+    {PROBABILITIES} MAP<STRING, FLOAT>, {KEYWORDS} ARRAY<{KEYWORD_DDL}>, {TRUNCATED} BOOLEAN, {REFUSAL} STRING,
+    {WORK} STRUCT<{WORK_DDL}>
+"""
 
 # The source as the pipeline sees it, whatever its columns are called there.
 REVIEWS_DDL = f"""
@@ -68,6 +87,7 @@ SCORING_TABLES = {
         {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {REASON} STRING NOT NULL, {RAW} MAP<STRING, STRING>,
         {FINGERPRINT} STRING, {BUNDLE_ID} STRING, {RUN_ID} STRING, {REFUSED_AT} TIMESTAMP
     """,
+    # `score_seconds` and `write_seconds` are the chunk's; the stages' seconds add up over workers.
     # The ledger. input = scored + quarantined + unchanged in every finished run.
     "scoring_runs": f"""
         {RUN_ID} STRING NOT NULL, status STRING, started_at TIMESTAMP, finished_at TIMESTAMP, seconds DOUBLE,
@@ -75,8 +95,8 @@ SCORING_TABLES = {
         input BIGINT, scored BIGINT, quarantined BIGINT, unchanged BIGINT, chunks INT, rows_per_second DOUBLE
     """,
     "scoring_chunks": f"""
-        {RUN_ID} STRING NOT NULL, {CHUNK} INT, input BIGINT, scored BIGINT, quarantined BIGINT,
-        scores_version BIGINT, score_seconds DOUBLE, write_seconds DOUBLE, committed_at TIMESTAMP
+        {RUN_ID} STRING NOT NULL, {CHUNK} INT, input BIGINT, scored BIGINT, quarantined BIGINT, failed BIGINT,
+        scores_version BIGINT, score_seconds DOUBLE, write_seconds DOUBLE, {WORK_DDL}, committed_at TIMESTAMP
     """,
 }
 

@@ -11,6 +11,7 @@ _SETTINGS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.python.worker.reuse": "true",  # a worker keeps the models that it loaded
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",  # a pool of texts, scored together
     "spark.sql.session.timeZone": "Asia/Seoul",  # the malls' days
     # Delta's parser drops the arguments of sql(query, args) otherwise (delta-io/delta#7640).
     "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",

@@ -11,7 +11,6 @@ from pyspark.sql import Column
 from pyspark.sql.pandas.functions import pandas_udf
 
 from reviewlens.sampling.outliers import Clusters, assign_clusters
-from reviewlens.spark.scoring import Device, load_scorer, task_device
 
 if TYPE_CHECKING:
     from reviewlens.inference.scorer import Scorer
@@ -23,7 +22,7 @@ def vector_udf(load: Callable[[], "Scorer"]) -> Callable[[Column], Column]:
     """A pandas UDF (iterator form) from a text column to its vector, an array of floats; no text may be NULL.
 
     Args:
-        load: gives the worker's scorer, such as `bundle_loader` makes.
+        load: gives the worker's scorer, such as `load_scorer` of an engine.
     """
 
     def embed(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
@@ -53,14 +52,3 @@ def place_udf(load: Callable[[], "Scorer"], clusters: Clusters) -> Callable[[Col
 
     udf: Callable[[Column], Column] = pandas_udf(place, PLACE_DDL)  # type: ignore[call-overload]
     return udf
-
-
-def bundle_loader(
-    bundle_path: str, bundle_id: str, device: Device, dtype: str, token_budget: int, threads: int
-) -> Callable[[], "Scorer"]:
-    """What a worker calls for its scorer; arguments as for `score_udf`."""
-
-    def load() -> "Scorer":
-        return load_scorer(bundle_path, bundle_id, task_device(device), dtype, token_budget, threads)
-
-    return load

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from reviewlens.inference.highlight import find_highlight
 from reviewlens.inference.results import Highlight, SentimentScore, WordEffects
-from reviewlens.inference.scorer import find_highlight
 from reviewlens.taxonomy import Taxonomy
 from reviewlens.text import hide_words, normalize, split_words
 from reviewlens.training.dataset import LabelledReview, keyword_matrix, sentiment_pairs

@@ -41,6 +41,7 @@ def run(spark: SparkSession, tmp_path: Path, tiny_bundle: Bundle) -> Run:
             {
                 "source": str(tmp_path / "reviews"),
                 "target": str(tmp_path / "lake"),
+                "dtype": "float32",
                 "columns": Columns(review_id="id", mall_id="shop", text="body", created_at="written"),
                 "bundle": str(tiny_bundle.path),
                 "taxonomy": ROOT / "conf" / "taxonomy.yaml",

@@ -1,6 +1,6 @@
 """The scoring UDF."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from reviewlens import Scorer
 from reviewlens.bundle import Bundle
 from reviewlens.errors import BundleError
-from reviewlens.spark.scoring import load_scorer, score_batch, score_udf
+from reviewlens.spark.scoring import Engine, load_scorer, score_batches, score_udf
 
 TEXTS = ["옷은 예쁘지만 배송은 늦어요", None, "", "😀👍🏽", "배송 " * 300, "늦어요"]
 
@@ -25,9 +25,9 @@ def scorer(tiny_bundle: Bundle) -> Scorer:
 
 def test_rows_never_shift_whatever_stands_where(scorer: Scorer) -> None:
     """Null, empty, emoji-only and oversized texts at every position: each result is that of its own text."""
-    alone = {text: records(score_batch(scorer, pd.Series([text], dtype=object)))[0] for text in TEXTS}
+    alone = {text: records(scorer, [text])[0] for text in TEXTS}
     for order in list(permutations(TEXTS))[::37]:
-        batch = records(score_batch(scorer, pd.Series(order, dtype=object)))
+        batch = records(scorer, order)
         for text, row in zip(order, batch, strict=True):
             if text is None:
                 assert set(row.values()) == {None}
@@ -46,7 +46,7 @@ def test_the_udf_gives_each_row_what_the_scorer_gives_its_text(
     texts = [(index, TEXTS[index % len(TEXTS)]) for index in range(24)]
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "5")
     try:
-        score = score_udf(str(tiny_bundle.path), tiny_bundle.bundle_id, "auto", "float32", 512, 1)
+        score = score_udf(Engine(str(tiny_bundle.path), tiny_bundle.bundle_id, dtype="float32", token_budget=512))
         reviews = spark.createDataFrame(texts, "id INT, text STRING").repartition(3)
         rows = reviews.select("id", score(F.col("text")).alias("score")).orderBy("id").collect()
     finally:
@@ -70,13 +70,13 @@ def test_the_udf_gives_each_row_what_the_scorer_gives_its_text(
 
 def test_a_worker_loads_its_bundle_once(spark: SparkSession, tiny_bundle: Bundle) -> None:
     """Later batches and later tasks of a worker find the models loaded."""
-    arguments = (str(tiny_bundle.path), tiny_bundle.bundle_id, "cpu", "float32", 512, 1)
+    engine = Engine(str(tiny_bundle.path), tiny_bundle.bundle_id)
 
     def count_loads(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         import os
 
         for _ in batches:
-            load_scorer(*arguments)
+            load_scorer(engine)
         yield pd.DataFrame({"worker": [os.getpid()], "loads": [load_scorer.cache_info().misses]})
 
     loads: dict[int, set[int]] = {}
@@ -92,18 +92,19 @@ def test_a_worker_loads_its_bundle_once(spark: SparkSession, tiny_bundle: Bundle
 def test_a_bundle_that_differs_on_this_machine_is_an_error(tiny_bundle: Bundle) -> None:
     """What scores must be what the driver verified."""
     with pytest.raises(BundleError, match="this run's is another"):
-        load_scorer(str(tiny_bundle.path), "another", "cpu", "float32", 512, 1)
+        load_scorer(Engine(str(tiny_bundle.path), "another"))
 
 
 def test_a_gpu_demanded_and_not_given_is_an_error(spark: SparkSession, tiny_bundle: Bundle) -> None:
     """Never a silent CPU run."""
-    score = score_udf(str(tiny_bundle.path), tiny_bundle.bundle_id, "gpu", "float32", 512, 1)
+    score = score_udf(Engine(str(tiny_bundle.path), tiny_bundle.bundle_id, device="gpu"))
     with pytest.raises(PythonException, match=r"reviewlens\.errors\.DeviceError: device is gpu"):
         spark.createDataFrame([("늦어요",)], "text STRING").select(score(F.col("text"))).collect()
 
 
-def records(batch: pd.DataFrame) -> list[dict[str, Any]]:
-    """The batch row by row."""
+def records(scorer: Scorer, texts: Sequence[Any]) -> list[dict[str, Any]]:
+    """What one batch of texts gives, row by row."""
+    [batch] = score_batches(scorer, iter([pd.Series(list(texts), dtype=object)]))
     return [dict(zip(batch.columns, row, strict=True)) for row in batch.to_numpy()]
 
 

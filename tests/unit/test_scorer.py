@@ -6,12 +6,13 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from reviewlens import Scorer
 from reviewlens.bundle import Bundle
 from reviewlens.errors import DeviceError
+from reviewlens.inference.highlight import find_highlight
 from reviewlens.inference.results import WordEffects
-from reviewlens.inference.scorer import find_highlight
 from reviewlens.text import split_words
 
 TEXT = "옷은 예쁘지만 배송은 늦어요"
@@ -27,7 +28,8 @@ def test_highlights_agree_with_feature_ablation(scorer: Scorer) -> None:
     """Captum's FeatureAblation over words, on the raw model, finds the same drops and the same word."""
     from captum.attr import FeatureAblation
 
-    tokenizer, model = scorer._keyword.tokenizer, scorer._keyword._model
+    tokenizer = AutoTokenizer.from_pretrained(scorer.bundle.path / "keyword")
+    model = AutoModelForSequenceClassification.from_pretrained(scorer.bundle.path / "keyword").eval()
     for text in TEXTS[:4]:
         words = split_words(text)
         pieces = [tokenizer(word.text, add_special_tokens=False)["input_ids"] for word in words]
@@ -122,7 +124,7 @@ def test_a_piece_that_joins_two_words_still_gives_whole_words(joining_bundle: Bu
     """Words are those of the text, not the tokenizer's: hiding one re-tokenises what is left."""
     scorer = Scorer.load(joining_bundle.path)
     text = "배송 늦어요 예쁘"
-    assert "배송▁늦어요" in scorer._keyword.tokenizer.tokenize(text)
+    assert "배송▁늦어요" in AutoTokenizer.from_pretrained(joining_bundle.path / "keyword").tokenize(text)
     [effects] = scorer.word_effects([text])
     assert [word.text for word in effects.words] == ["배송", "늦어요", "예쁘"]
     np.testing.assert_allclose(

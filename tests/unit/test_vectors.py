@@ -29,11 +29,13 @@ def test_a_texts_vector_does_not_depend_on_its_neighbours(tiny_bundle: Bundle, s
 def test_a_vector_is_the_mean_over_the_texts_tokens(scorer: Scorer) -> None:
     """As the raw model gives them, padding aside."""
     import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    classifier = scorer._keyword
-    encoded = classifier.tokenizer([TEXTS[0]], return_tensors="pt")
+    path = scorer.bundle.path / "keyword"
+    encoded = AutoTokenizer.from_pretrained(path)([TEXTS[0]], return_tensors="pt")
+    model = AutoModelForSequenceClassification.from_pretrained(path).eval()
     with torch.no_grad():
-        states = classifier._model.base_model(**encoded).last_hidden_state[0]
+        states = model.base_model(**encoded).last_hidden_state[0]
     np.testing.assert_allclose(scorer.keyword_vectors(TEXTS)[0], states.mean(dim=0).numpy(), atol=1e-5)
 
 

@@ -1,0 +1,56 @@
+"""Which words of a review are worth hiding: those that a first-order estimate ranks highest."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from reviewlens.errors import ConfigError
+from reviewlens.inference.backends.torch_model import TorchModel
+from reviewlens.inference.batching import plan_batches
+from reviewlens.inference.classifier import Classifier
+from reviewlens.inference.tokens import Reading
+
+Chosen = npt.NDArray[np.bool_]
+
+
+def choose_words(keyword: Classifier, readings: Sequence[Reading], found: Chosen, most: int) -> list[Chosen]:
+    """For each reading, whether each of its words is among the best `most` of a keyword that was found in it.
+
+    A word's rank comes from one gradient pass: the sum over its tokens of the slope of the keyword's logit along the
+    step from the token's embedding to the mask's, which is the first-order estimate of what hiding it does (Simonyan
+    et al. 2013, arXiv 1312.6034, section 3, for a step instead of a pixel). Readings whose words have no place among
+    the tokens keep all of them.
+
+    Args:
+        keyword: the first stage.
+        readings: what was read.
+        found: of shape (readings, keywords).
+        most: words of each keyword.
+
+    Raises:
+        ConfigError: the backend has no gradients.
+    """
+    model = keyword.backend
+    if not isinstance(model, TorchModel):
+        raise ConfigError("highlight.mode shortlist needs gradients: set backend to torch, or highlight.mode to exact.")
+    chosen = [np.full(len(reading.words), reading.places is None or len(reading.words) <= most) for reading in readings]
+    counts = found.sum(axis=1)
+    undecided = np.array([not words.all() for words in chosen], dtype=bool)
+    for count in np.unique(counts[undecided]).tolist():
+        rows = np.flatnonzero(undecided & (counts == count))
+        columns = np.nonzero(found[rows])[1].reshape(len(rows), count)
+        for batch in plan_batches([len(readings[row].ids) for row in rows], keyword.token_budget):
+            ids, mask = keyword.pad([readings[row].ids for row in rows[batch]])
+            slopes = model.mask_slopes(ids, mask, columns[batch], keyword.encoder.mask_id)
+            for row, steps in zip(rows[batch], slopes, strict=True):
+                _choose(readings[row], steps, most, chosen[row])
+    return chosen
+
+
+def _choose(reading: Reading, steps: npt.NDArray[np.float32], most: int, chosen: Chosen) -> None:
+    """Mark the best words of each keyword, by estimates of shape (keywords, tokens)."""
+    starts, ends = np.array(reading.places).T
+    sums = np.concatenate((np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)), axis=1)
+    changes = sums[:, ends] - sums[:, starts]
+    chosen[np.argsort(changes, axis=1, kind="stable")[:, :most].ravel()] = True
