@@ -63,17 +63,20 @@ def test_the_last_layer_for_the_first_token_gives_the_whole_models_logits(tiny_b
 
 
 def test_slopes_foretell_what_a_mask_does(tiny_bundle: Bundle) -> None:
-    """They are the derivative of the logit along the way from a token's embedding to the mask's."""
+    """They are the derivative of the logit along the step from a token's embedding to the mask's, half-way."""
     import torch
 
     model = TorchModel(tiny_bundle.path / "keyword", "cpu", "float32")
     ids = np.array([[0, 7, 8, 9, 2]], dtype=np.int64)
-    slopes = model.mask_slopes(ids, np.ones_like(ids), np.array([[3, 5]]), 4)
+    hideable = np.array([[0, 1, 1, 1, 0]])
+    slopes = model.mask_slopes(ids, np.ones_like(ids), hideable, np.array([[3, 5]]), 4, at=0.5)
     embed = model.model.get_input_embeddings()
     here, mask = embed(torch.from_numpy(ids)), embed(torch.tensor(4))
+    steps = (mask - here) * torch.from_numpy(hideable).unsqueeze(-1)
+    here = here + 0.5 * steps
     for token in range(ids.shape[1]):
         moved = here.clone()
-        moved[0, token] += 1e-3 * (mask - here[0, token])
+        moved[0, token] += 1e-3 * steps[0, token]
         with torch.no_grad():
             change = (model.model(inputs_embeds=moved).logits - model.model(inputs_embeds=here).logits) / 1e-3
         np.testing.assert_allclose(slopes[0, :, token], change[0, [3, 5]].numpy(), atol=0.02)

@@ -59,22 +59,28 @@ class TorchModel:
         here = inputs["attention_mask"].unsqueeze(-1).float()
         return np.asarray(((states * here).sum(dim=1) / here.sum(dim=1)).cpu().numpy(), dtype=np.float32)
 
-    def mask_slopes(self, ids: Ids, mask: Ids, columns: npt.NDArray[np.intp], mask_id: int) -> npt.NDArray[np.float32]:
-        """What putting the mask's embedding in each token's place would do to logits, to first order.
+    def mask_slopes(
+        self, ids: Ids, mask: Ids, hideable: Ids, columns: npt.NDArray[np.intp], mask_id: int, at: float
+    ) -> npt.NDArray[np.float32]:
+        """Slopes of logits along the steps from tokens' embeddings to the mask's, on the way from text to all masks.
 
         Args:
             ids: token ids of shape (rows, longest).
             mask: of the same shape, 1 where a token is real.
+            hideable: of the same shape, 1 where a token belongs to a word.
             columns: the classes to look at, of shape (rows, classes of a row).
             mask_id: the mask token.
+            at: where on the way: 0 is the text, 1 all masks.
 
         Returns:
             Of shape (rows, classes of a row, longest).
         """
         inputs = self._as_input(ids, mask)
         embed = self.model.get_input_embeddings()
-        embeddings = embed(inputs["input_ids"]).detach().requires_grad_()
-        steps = (embed(torch.tensor(mask_id, device=self.device)) - embeddings).detach()
+        text = embed(inputs["input_ids"])
+        steps = embed(torch.tensor(mask_id, device=self.device)) - text
+        steps = steps * torch.from_numpy(hideable).to(self.device).unsqueeze(-1)
+        embeddings = (text + at * steps).requires_grad_()
         logits = self.model(inputs_embeds=embeddings, attention_mask=inputs["attention_mask"]).logits
         chosen = logits.gather(1, torch.from_numpy(columns).to(self.device))
         slopes = []
