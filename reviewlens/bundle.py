@@ -122,7 +122,7 @@ def draft_bundle(target: Path) -> Iterator[Path]:
         BundleError: something stands at `target` already.
     """
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise BundleError(f"{target} stands already: give a directory that does not exist or is empty (--bundle).")
+        raise BundleError(f"{target} stands already: give a directory that does not exist or is empty.")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
         draft = Path(scratch) / target.name

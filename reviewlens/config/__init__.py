@@ -6,6 +6,7 @@ from reviewlens.config.models import (
     DetectDriftConfig,
     EvaluateModelConfig,
     ImportCheckpointConfig,
+    OptimizeModelConfig,
     PromoteModelConfig,
     TrainModelConfig,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "ImportCheckpointConfig",
     "JobConfig",
     "LoadReviewsConfig",
+    "OptimizeModelConfig",
     "PromoteModelConfig",
     "SampleReviewsConfig",
     "ScoreReviewsConfig",

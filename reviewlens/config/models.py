@@ -23,8 +23,8 @@ class Card(BaseModel):
     command: str = Field("./spark-submit.sh train_model", description="the command that makes the bundle")
 
 
-class TrainModelConfig(JobConfig):
-    """Fine-tune an encoder for both stages on labelled reviews, and write a bundle."""
+class LabelledConfig(JobConfig):
+    """Keys of every job that reads labelled reviews in parts; equal keys give equal parts."""
 
     labels: str | None = Field(
         None,
@@ -35,37 +35,21 @@ class TrainModelConfig(JobConfig):
         None, description="where the training sets are: a folder (has a slash in it) or a catalog schema (has none)"
     )
     training_set: PositiveInt | Literal["newest"] | None = Field(
-        None, description="version to train on instead of labels, with the parts that it has"
+        None, description="version to use instead of labels, with the parts that it has"
     )
-    encoder: Path = Field(description="directory of a pretrained Hugging Face encoder")
-    bundle: Path = Field(description="directory to write the bundle to; must not exist or be empty")
-    extra_test: Path | None = Field(
-        None, description="more labelled reviews to report figures on, where the file is; never trained on"
-    )
-    card: Card = Field(default_factory=Card, description="what the model card says and no measurement can tell")
     validation_share: float = Field(
         0.06,
         gt=0,
         lt=1,
-        description="share of the reviews that thresholds are chosen on; of a training set with a small validation "
-        "part, the share of its train part that joins it",
+        description="share of the reviews that is the validation part; of a training set with a small one, the share "
+        "of its train part that joins it",
     )
     min_validation: NonNegativeInt = Field(
         100, description="validation reviews of a training set below which a share of its train part joins them"
     )
     test_share: float = Field(
-        0.06, gt=0, lt=1, description="share of the reviews that figures are reported on; a training set has its own"
+        0.06, gt=0, lt=1, description="share of the reviews that is the test part; a training set has its own"
     )
-    keyword_epochs: PositiveFloat = Field(6, description="passes over the reviews for the keyword model")
-    sentiment_epochs: PositiveFloat = Field(4, description="passes over the pairs for the sentiment model")
-    learning_rate: PositiveFloat = Field(2e-4, description="peak learning rate of both")
-    batch_rows: PositiveInt = Field(32, description="rows of a training batch")
-    encoder_dropout: float = Field(
-        0.1, ge=0, lt=1, description="dropout inside the encoder; before the classifier it is 0.2"
-    )
-    hide: float = Field(0.15, ge=0, lt=1, description="probability that a word is hidden, in the texts where words are")
-    hide_share: float = Field(0.5, ge=0, le=1, description="share of the training texts in which words are hidden")
-    half_precision: bool = Field(default=False, description="store the weights as float16")
     seed: int = Field(7, description="seed of everything random")
 
     @model_validator(mode="after")
@@ -77,6 +61,48 @@ class TrainModelConfig(JobConfig):
             msg = "target and training_set belong together"
             raise ValueError(msg)
         return self
+
+
+class TrainModelConfig(LabelledConfig):
+    """Fine-tune an encoder for both stages on labelled reviews, and write a bundle."""
+
+    encoder: Path = Field(description="directory of a pretrained Hugging Face encoder")
+    bundle: Path = Field(description="directory to write the bundle to; must not exist or be empty")
+    extra_test: Path | None = Field(
+        None, description="more labelled reviews to report figures on, where the file is; never trained on"
+    )
+    card: Card = Field(default_factory=Card, description="what the model card says and no measurement can tell")
+    keyword_epochs: PositiveFloat = Field(6, description="passes over the reviews for the keyword model")
+    sentiment_epochs: PositiveFloat = Field(4, description="passes over the pairs for the sentiment model")
+    learning_rate: PositiveFloat = Field(2e-4, description="peak learning rate of both")
+    batch_rows: PositiveInt = Field(32, description="rows of a training batch")
+    encoder_dropout: float = Field(
+        0.1, ge=0, lt=1, description="dropout inside the encoder; before the classifier it is 0.2"
+    )
+    hide: float = Field(0.15, ge=0, lt=1, description="probability that a word is hidden, in the texts where words are")
+    hide_share: float = Field(0.5, ge=0, le=1, description="share of the training texts in which words are hidden")
+    half_precision: bool = Field(default=False, description="store the weights as float16")
+
+
+class OptimizeModelConfig(LabelledConfig):
+    """Write a bundle again with ONNX models in it, where they decide as the original does."""
+
+    bundle: str = Field("starter", description="'starter', or the directory of the bundle to optimise")
+    optimized: Path = Field(description="directory to write the new bundle to; must not exist or be empty")
+    dtypes: tuple[Literal["float32", "int8"], ...] = Field(
+        ("float32", "int8"), min_length=1, description="what to write: float32, int8 or both"
+    )
+    alpha: float = Field(
+        0.85,
+        ge=0,
+        le=1,
+        description="int8: how much of the range of its inputs a layer's weights take over (SmoothQuant)",
+    )
+    calibration_rows: PositiveInt = Field(400, description="int8: reviews of the train part that show that range")
+    rows: PositiveInt = Field(400, description="reviews of the validation part that the models are compared on")
+    min_agreement: float = Field(
+        0.995, gt=0, le=1, description="gate: share of the keyword decisions that must be the original's"
+    )
 
 
 class ImportCheckpointConfig(JobConfig):

@@ -1,7 +1,6 @@
 """Training: labelled reviews become a bundle with thresholds, figures and a model card."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -10,11 +9,8 @@ from rich.console import Console
 
 from reviewlens.bundle import Bundle, draft_bundle, seal_bundle
 from reviewlens.config import Card, TrainModelConfig
-from reviewlens.errors import InputContractError
 from reviewlens.inference.scorer import Scorer
-from reviewlens.labeling.training_set import PARTS
-from reviewlens.spark.tables import TableRef, latest_version, read_table
-from reviewlens.spark.training_sets import TrainingSet, read_training_set
+from reviewlens.spark.labelled_parts import read_parts
 from reviewlens.taxonomy import Taxonomy, read_taxonomy
 from reviewlens.training.baseline import Baseline
 from reviewlens.training.card import Encoder, Measured, write_card
@@ -23,10 +19,8 @@ from reviewlens.training.dataset import (
     LabelledReview,
     SentimentDataset,
     keyword_matrix,
-    parse_labelled,
     read_labelled,
     sentiment_pairs,
-    split_reviews,
 )
 from reviewlens.training.evaluation import evaluate, measure
 from reviewlens.training.metrics import choose_thresholds, print_table
@@ -44,14 +38,17 @@ def run(spark: SparkSession, config: TrainModelConfig, console: Console) -> Bund
         InputContractError: the labels break their contract, or there is no such training set.
     """
     taxonomy = read_taxonomy(config.taxonomy)
-    shares, salt = (config.validation_share, config.test_share), str(config.seed)
-    if config.labels is not None:
-        reviews, training_set = _read_labels(spark, config.labels, taxonomy)
-        parts = split_reviews(reviews, *shares, salt)
-    else:
-        frozen = _read_frozen(spark, config.target, config.training_set, taxonomy)
-        parts = _read_parts(frozen, taxonomy, config.min_validation, config.validation_share, salt)
-        training_set = frozen.name
+    parts, training_set = read_parts(
+        spark,
+        config.labels,
+        config.target,
+        config.training_set,
+        taxonomy,
+        config.validation_share,
+        config.test_share,
+        config.min_validation,
+        str(config.seed),
+    )
     console.print(f"{training_set}: {', '.join(f'{len(part):,} {name}' for name, part in parts.items())} reviews")
 
     with draft_bundle(config.bundle) as draft:
@@ -68,44 +65,6 @@ def run(spark: SparkSession, config: TrainModelConfig, console: Console) -> Bund
     _show(results, console)
     console.print(f"Bundle {bundle.bundle_id} is in {config.bundle}.")
     return bundle.model_copy(update={"path": config.bundle})
-
-
-def _read_labels(spark: SparkSession, labels: str, taxonomy: Taxonomy) -> tuple[list[LabelledReview], str]:
-    """Labelled reviews from a file or a table, and what to call them."""
-    if labels.endswith((".jsonl", ".json", ".parquet")):
-        return read_labelled(Path(labels), taxonomy), Path(labels).name
-    ref = TableRef.parse(labels)
-    version = latest_version(spark, ref)
-    rows = [row.asDict(recursive=True) for row in read_table(spark, ref, version).collect()]
-    name = f"{ref.location} version {version}"
-    return parse_labelled(rows, taxonomy, name), name
-
-
-def _read_frozen(spark: SparkSession, target: str | None, version: int | str | None, taxonomy: Taxonomy) -> TrainingSet:
-    """A version of the training set that was labelled in this taxonomy, and that a model can learn from."""
-    assert target is not None
-    frozen = read_training_set(spark, TableRef.parse(target), version if isinstance(version, int) else None)
-    if frozen.taxonomy_version != taxonomy.version:
-        raise InputContractError(
-            f"Training set {frozen.version} is in taxonomy {frozen.taxonomy_version}, and --taxonomy is "
-            f"{taxonomy.version}: give the taxonomy that it was labelled in, or freeze a set in this one."
-        )
-    if not frozen.part("train"):
-        raise InputContractError(f"Training set {frozen.version} has no train part: freeze one with more labels.")
-    return frozen
-
-
-def _read_parts(
-    frozen: TrainingSet, taxonomy: Taxonomy, min_validation: int, validation_share: float, salt: str
-) -> dict[str, list[LabelledReview]]:
-    """The set's own parts; a validation part that is too small gets a share of the train part, equal texts together."""
-    parts = {
-        part: parse_labelled([asdict(review) for review in frozen.part(part)], taxonomy, frozen.name) for part in PARTS
-    }
-    if len(parts["validation"]) < max(min_validation, 1):
-        cut = split_reviews(parts["train"], validation_share, 0.0, salt)
-        parts |= {"train": cut["train"], "validation": parts["validation"] + cut["validation"]}
-    return parts
 
 
 def _train(reviews: Sequence[LabelledReview], taxonomy: Taxonomy, config: TrainModelConfig, draft: Path) -> None:

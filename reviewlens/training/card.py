@@ -7,6 +7,7 @@ from pathlib import Path
 from reviewlens.bundle import Bundle
 from reviewlens.training.evaluation import Evaluation
 from reviewlens.training.metrics import MACRO, MICRO, find_figures, render_markdown
+from reviewlens.training.parity import COLUMNS, Parity
 
 _CARD = """\
 ---
@@ -44,6 +45,14 @@ as evidence.
 ```bash
 {command}
 ```
+"""
+_ONNX_HEADING = "\n## ONNX\n"
+_ONNX_SECTION = """
+Models for ONNX Runtime, made of bundle {original}; everything else is that bundle's. Against it in torch float32, on
+{reviews:,} validation reviews: the share of keyword decisions, sentiments and highlights that are the same, and the
+largest difference of a keyword's and of a sentiment's probability.
+
+{table}
 """
 _SUMMARY = (
     "reviews",
@@ -119,6 +128,18 @@ def write_card(
     file = bundle.path / "README.md"
     file.write_text(card, encoding="utf-8")
     return file
+
+
+def extend_card(original: Bundle, optimized: Bundle, parities: Sequence[Parity]) -> None:
+    """Give an optimised bundle its original's card, where there is one, with its own id and a section on ONNX."""
+    card = original.path / "README.md"
+    if card.is_file():
+        said = card.read_text(encoding="utf-8").split(_ONNX_HEADING)[0]
+        said = said.replace(original.bundle_id, optimized.bundle_id)
+        rows = [COLUMNS, ("---",) * len(COLUMNS), *(parity.to_cells() for parity in parities)]
+        table = "\n".join(f"|{'|'.join(row)}|" for row in rows)
+        section = _ONNX_SECTION.format(original=original.bundle_id, reviews=parities[0].reviews, table=table)
+        (optimized.path / "README.md").write_text(said + _ONNX_HEADING + section, encoding="utf-8")
 
 
 def _render_tables(measured: Measured) -> str:

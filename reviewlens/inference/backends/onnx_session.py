@@ -1,5 +1,6 @@
 """ONNX Runtime as backend: float32 or int8, on CPU."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,19 @@ class OnnxSession:
 
     def __init__(self, path: Path, dtype: Dtype, threads: int | None = None) -> None:
         self._path, self.dtype = path, dtype
-        self.use_threads(threads or 0)
+        self.use_threads(threads or os.cpu_count() or 1)
 
     def use_threads(self, threads: int) -> None:
-        """Take this many CPU threads from the next call on; 0 takes all cores."""
+        """Take this many CPU threads from the next call on."""
         try:
             import onnxruntime
         except ImportError as error:
             raise ConfigError("backend onnx needs ONNX Runtime: install reviewlens[onnx] on every executor.") from error
         self.threads = threads
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads  # never 0, which pins each thread to a core, in every worker the same
+        # Threads that wait in a loop take cores from the tokeniser, the other stage's session and other workers.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         try:
             self._session: Any = onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
