@@ -46,7 +46,7 @@ def choose_words(keyword: Classifier, readings: Sequence[Reading], found: Chosen
         columns = np.nonzero(found[rows])[1].reshape(len(rows), count)
         for batch in plan_batches([len(readings[row].ids) for row in rows], keyword.token_budget):
             ids, mask = keyword.pad([readings[row].ids for row in rows[batch].tolist()])
-            hideable = _mark_words([readings[row].places or [] for row in rows[batch]], ids.shape)
+            hideable = _mark_words([readings[row].places or [] for row in rows[batch].tolist()], ids.shape)
             slopes = model.mask_slopes(ids, mask, hideable, columns[batch], keyword.encoder.mask_id, _AT)
             for row, steps in zip(rows[batch].tolist(), slopes, strict=True):
                 _choose(readings[int(row)], steps, most, chosen[int(row)])

@@ -12,7 +12,7 @@ import torch
 
 from reviewlens import Scorer
 from reviewlens.bundle import seal_bundle
-from reviewlens.inference.classifier import Dtype
+from reviewlens.inference.backends import Dtype
 from reviewlens.taxonomy import Taxonomy
 from reviewlens.training.baseline import Baseline
 from reviewlens.training.dataset import KeywordDataset, LabelledReview, SentimentDataset, keyword_matrix
