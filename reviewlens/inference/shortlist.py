@@ -44,7 +44,7 @@ def choose_words(keyword: Classifier, readings: Sequence[Reading], found: Chosen
     for count in np.unique(counts[undecided]).tolist():
         rows = np.flatnonzero(undecided & (counts == count))
         columns = np.nonzero(found[rows])[1].reshape(len(rows), count)
-        for batch in plan_batches([len(readings[row].ids) for row in rows], keyword.token_budget):
+        for batch in plan_batches([len(readings[row].ids) for row in rows.tolist()], keyword.token_budget):
             ids, mask = keyword.pad([readings[row].ids for row in rows[batch].tolist()])
             hideable = _mark_words([readings[row].places or [] for row in rows[batch].tolist()], ids.shape)
             slopes = model.mask_slopes(ids, mask, hideable, columns[batch], keyword.encoder.mask_id, _AT)
