@@ -1,6 +1,7 @@
 """The figures as pictures."""
 
 from collections.abc import Sequence
+from math import floor, log10
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ def draw_growth(rows: Sequence[dict[str, Any]]) -> Figure:
     shares.set_title("Share of Spark and Delta")
     shares.legend()
     memory.plot(sizes, [row["worker_mb"] for row in rows], color=_OURS, marker="o")
-    memory.set_ylim(bottom=0)
+    memory.set_ylim(0, 1.1 * max(row["worker_mb"] for row in rows))
     memory.set_title("Memory of a worker, MB")
     for axes in (seconds, shares, memory):
         axes.set_xscale("log")
@@ -65,6 +66,9 @@ def _draw_bars(axes: Axes, rows: Sequence[Row]) -> None:
     bars = axes.barh([row.title for row in rows], rates, color=colors)
     axes.bar_label(bars, labels=[f"{rate:,.3g}" for rate in rates], padding=3)
     axes.set_xscale("log")
-    axes.margins(x=0.2)
+    if rates:
+        axes.set_xlim(10 ** floor(log10(min(rates))), 3 * max(rates))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
     axes.invert_yaxis()
     axes.set_xlabel("reviews per second")

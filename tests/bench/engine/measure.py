@@ -1,6 +1,6 @@
 """Everybody on the same reviews with the same bundle: reviews per second, labels, memory, share of the matrix peak.
 
-    make bench [ARGS="--base 96 --starter 800"]
+    make bench [ARGS="--base 64 --starter 600"]
 
 Each contestant has a process of its own; starting, loading and a few reviews for warmth are not part of its time.
 """
@@ -100,14 +100,14 @@ def main() -> None:
     """Measure, print the table, and write figures, Markdown and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--base", type=int, default=96, help="reviews for the base-size model")
-    parser.add_argument("--starter", type=int, default=800, help="reviews for the starter")
+    parser.add_argument("--base", type=int, default=64, help="reviews for the base-size model")
+    parser.add_argument("--starter", type=int, default=600, help="reviews for the starter")
     parser.add_argument("--slots", type=int, default=2, help="Spark tasks at a time, one thread each")
     parser.add_argument("--reviews", type=Path, default=REAL, help="folder of real reviews; the corpus where it is not")
     parser.add_argument("--out", type=Path, default=HOME, help="folder for figures.json and contest.md")
     parser.add_argument("--docs", type=Path, default=Path("docs/figures"), help="folder for the plot")
     options = parser.parse_args()
-    console = Console(width=150)
+    console = Console(width=170)
     options.out.mkdir(parents=True, exist_ok=True)
     HOME.mkdir(parents=True, exist_ok=True)
 
