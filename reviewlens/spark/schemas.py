@@ -87,13 +87,13 @@ SCORING_TABLES = {
         {REVIEW_ID} STRING NOT NULL, {MALL_ID} STRING, {REASON} STRING NOT NULL, {RAW} MAP<STRING, STRING>,
         {FINGERPRINT} STRING, {BUNDLE_ID} STRING, {RUN_ID} STRING, {REFUSED_AT} TIMESTAMP
     """,
-    # `score_seconds` and `write_seconds` are the chunk's; the stages' seconds add up over workers.
     # The ledger. input = scored + quarantined + unchanged in every finished run.
     "scoring_runs": f"""
         {RUN_ID} STRING NOT NULL, status STRING, started_at TIMESTAMP, finished_at TIMESTAMP, seconds DOUBLE,
         source STRING, source_version BIGINT, {BUNDLE_ID} STRING, taxonomy_version STRING, options STRING,
         input BIGINT, scored BIGINT, quarantined BIGINT, unchanged BIGINT, chunks INT, rows_per_second DOUBLE
     """,
+    # `score_seconds` and `write_seconds` are the chunk's; the stages' seconds add up over workers.
     "scoring_chunks": f"""
         {RUN_ID} STRING NOT NULL, {CHUNK} INT, input BIGINT, scored BIGINT, quarantined BIGINT, failed BIGINT,
         scores_version BIGINT, score_seconds DOUBLE, write_seconds DOUBLE, {WORK_DDL}, committed_at TIMESTAMP
