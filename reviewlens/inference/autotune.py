@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from reviewlens.inference.backends import Backend
+from reviewlens.inference.failures import tell_failure
 
 _CPU_BUDGETS = (1_024, 2_048, 4_096, 8_192)
 _GPU_BUDGETS = (4_096, 8_192, 16_384, 32_768, 65_536)
@@ -58,6 +59,8 @@ def _measure(backend: Backend, token_id: int, budget: int) -> float:
             began = time.perf_counter()
             backend.logits(ids, mask)
             seconds.append(time.perf_counter() - began)
-    except (RuntimeError, MemoryError):
+    except Exception as error:
+        if tell_failure(error) != "memory":
+            raise
         return 0.0
     return ids.size / min(seconds[1:])

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from reviewlens.errors import BundleError, ConfigError, DeviceLostError
+from reviewlens.errors import BundleError, ConfigError, InferenceError
 from reviewlens.inference.backends import Backend, Ids
 from reviewlens.inference.backends.torch_model import TorchModel
 from reviewlens.inference.batching import plan_batches
-from reviewlens.inference.failures import tell_failure
+from reviewlens.inference.failures import Batch, compute_in_halves
 from reviewlens.inference.tokens import TextEncoder
 from reviewlens.inference.work import Work
 
@@ -30,6 +30,16 @@ class Predictions:
 
     probabilities: Rows
     failures: dict[int, str]
+
+    def whole(self) -> Rows:
+        """The probabilities, for callers that need every one.
+
+        Raises:
+            InferenceError: an input has none.
+        """
+        for row, reason in self.failures.items():
+            raise InferenceError(f"Input number {row} could not be computed: {reason}.")
+        return self.probabilities
 
 
 class Classifier:
@@ -106,8 +116,14 @@ class Classifier:
             distinct[number] = ids
         rows = np.full((len(distinct), width), np.nan, dtype=np.float32)
         reasons: dict[int, str] = {}
-        for batch in plan_batches([len(ids) for ids in distinct], self.token_budget):
-            self._run_batch(distinct, batch, forward, rows, reasons, work)
+
+        def compute(batch: Batch) -> None:
+            ids, mask = self.pad([distinct[row] for row in batch.tolist()])
+            rows[batch] = forward(ids, mask)
+            work.real_tokens += int(mask.sum())
+            work.computed_tokens += ids.size
+
+        self.run_batches(distinct, compute, reasons.__setitem__)
         if reasons:
             _log.warning(
                 "%d of %d inputs failed in the model: %s.", len(reasons), len(distinct), Counter(reasons.values())
@@ -117,34 +133,14 @@ class Classifier:
         failures = {row: reasons[number] for row, number in enumerate(place) if number in reasons}
         return rows[place], failures
 
-    def _run_batch(
-        self,
-        distinct: Sequence[Ids],
-        batch: npt.NDArray[np.intp],
-        forward: Callable[[Ids, Ids], Rows],
-        rows: Rows,
-        reasons: dict[int, str],
-        work: Work,
+    def run_batches(
+        self, inputs: Sequence[Ids], compute: Callable[[Batch], None], refuse: Callable[[int, str], None]
     ) -> None:
-        """Fill `rows` of a batch; where it fails, halve it until only what breaks the model is left."""
-        ids, mask = self.pad([distinct[row] for row in batch])
-        try:
-            rows[batch] = forward(ids, mask)
-        except Exception as error:
-            failure = tell_failure(error)
-            if failure == "device":
-                raise DeviceLostError(f"Device {self.backend.device} is lost: {type(error).__name__}.") from error
-            if failure == "memory":
-                self.token_budget = min(self.token_budget, max(ids.size // 2, 1))
-            if len(batch) == 1:
-                reasons[int(batch[0])] = "out_of_memory" if failure == "memory" else "model_error"
-                return
-        else:
-            work.real_tokens += int(mask.sum())
-            work.computed_tokens += ids.size
-            return
-        for half in np.array_split(batch, 2):
-            self._run_batch(distinct, half, forward, rows, reasons, work)
+        """`compute_in_halves` over batches of `inputs` under the token budget, which shrinks where memory runs out."""
+        lengths = [len(ids) for ids in inputs]
+        for batch in plan_batches(lengths, self.token_budget):
+            if fewest := compute_in_halves(batch, compute, refuse):
+                self.token_budget = min(self.token_budget, max(fewest * lengths[batch[0]] // 2, 1))
 
 
 def window_tokens(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:

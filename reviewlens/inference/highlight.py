@@ -13,9 +13,9 @@ def find_highlight(effects: WordEffects, column: int) -> Highlight | None:
 
     Words that were not measured, with NaN in `effects.without`, are passed over.
     """
-    without = np.nan_to_num(effects.without[:, column], nan=np.inf)
-    if not effects.words or without.min() >= effects.probabilities[column]:
+    without = effects.without[:, column]
+    if not effects.words or not (least := np.fmin.reduce(without)) < effects.probabilities[column]:
         return None
-    index = int(np.argmax(without <= without.min() + _TIE))
+    index = int(np.argmax(without <= least + _TIE))
     word: Word = effects.words[index]
     return Highlight(word.text, word.start, word.end, float(without[index]))

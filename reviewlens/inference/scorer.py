@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -129,7 +130,7 @@ class Scorer:
 
     def keyword_probabilities(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """The first stage alone: every keyword's probability, of shape (texts, keywords)."""
-        return self._predict_keywords(self._read(texts)[1]).probabilities
+        return self._predict_keywords(self._read(texts)[1]).whole()
 
     def keyword_vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """What the first stage's encoder makes of each text: its mean last hidden state, of shape (texts, hidden)."""
@@ -142,7 +143,7 @@ class Scorer:
             self.taxonomy.write_prompt(reading.text, keyword)
             for reading, (_, keyword) in zip(readings, pairs, strict=True)
         ]
-        judged = self.sentiment.predict(self.sentiment.encoder.encode(prompts), work).probabilities
+        judged = self.sentiment.predict(self.sentiment.encoder.encode(prompts), work).whole()
         return [self._as_sentiment(row) for row in judged]
 
     def highlights(self, pairs: Sequence[tuple[str, str]]) -> list[Highlight | None]:
@@ -157,9 +158,12 @@ class Scorer:
     def word_effects(self, texts: Sequence[str]) -> list[WordEffects]:
         """For each text, every keyword's probability with each word hidden in turn (leave-one-word-out)."""
         _, readings, work = self._read(texts)
-        probabilities = self._predict_keywords(readings).probabilities
+        probabilities = self._predict_keywords(readings).whole()
         every = [np.ones(len(reading.words), dtype=bool) for reading in readings]
-        return self._leave_out(texts, readings, every, probabilities, work)[0]
+        effects, lost = self._leave_out(texts, readings, every, probabilities, work)
+        for row, reason in lost.items():
+            raise InferenceError(f"Text number {row} could not be scored with a word hidden: {reason}.")
+        return effects
 
     def _read(self, texts: Sequence[str]) -> tuple[Sequence[str], list[Reading], Work]:
         """The texts with their readings: what of each fits into both models' windows."""
@@ -172,7 +176,7 @@ class Scorer:
                 shorter = [row for row, fit in enumerate(fits) if len(fit.text) < len(readings[row].text)]
                 again = first.read([fits[row].text for row in shorter], self._reserve)
                 for row, reading in zip(shorter, again, strict=True):
-                    readings[row] = reading
+                    readings[row] = replace(reading, truncated=True)
         return texts, readings, work
 
     def _predict_keywords(self, readings: Sequence[Reading], work: Work | None = None) -> Predictions:
@@ -224,9 +228,9 @@ class Scorer:
             else Score(
                 probabilities=dict(zip(self.taxonomy.keywords, keywords.probabilities[row].tolist(), strict=True)),
                 keywords=found_in[row],
-                truncated=len(readings[row].text) < len(normalize(text)),
+                truncated=reading.truncated,
             )
-            for row, text in enumerate(texts)
+            for row, reading in enumerate(readings)
         ], work
 
     def _as_sentiment(self, row: npt.NDArray[np.float32]) -> SentimentScore:

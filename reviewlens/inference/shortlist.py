@@ -8,8 +8,8 @@ import numpy.typing as npt
 from reviewlens.errors import ConfigError
 from reviewlens.inference.backends import Ids
 from reviewlens.inference.backends.torch_model import TorchModel
-from reviewlens.inference.batching import plan_batches
 from reviewlens.inference.classifier import Classifier
+from reviewlens.inference.failures import Batch
 from reviewlens.inference.tokens import Reading
 
 _AT = 0.45  # a little before half-way ranked best on the starter; the text itself, 0, ranks badly
@@ -24,7 +24,7 @@ def choose_words(keyword: Classifier, readings: Sequence[Reading], found: Chosen
     step from the token's embedding to the mask's, taken about half-way between the text and all masks. That is
     integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365, equation 1) with one point of support; at the text
     itself, where other words still speak for the keyword, slopes say little. Readings whose words have no place among
-    the tokens keep all of them.
+    the tokens, and those that the gradient pass fails on, keep all of them.
 
     Args:
         keyword: the first stage.
@@ -44,12 +44,23 @@ def choose_words(keyword: Classifier, readings: Sequence[Reading], found: Chosen
     for count in np.unique(counts[undecided]).tolist():
         rows = np.flatnonzero(undecided & (counts == count))
         columns = np.nonzero(found[rows])[1].reshape(len(rows), count)
-        for batch in plan_batches([len(readings[row].ids) for row in rows.tolist()], keyword.token_budget):
-            ids, mask = keyword.pad([readings[row].ids for row in rows[batch].tolist()])
-            hideable = _mark_words([readings[row].places or [] for row in rows[batch].tolist()], ids.shape)
+        group = [readings[row] for row in rows.tolist()]
+        marks = [chosen[row] for row in rows.tolist()]
+
+        def compute(
+            batch: Batch, group: list[Reading] = group, columns: Batch = columns, marks: list[Chosen] = marks
+        ) -> None:
+            members = [group[row] for row in batch.tolist()]
+            ids, mask = keyword.pad([reading.ids for reading in members])
+            hideable = _mark_words([reading.places or [] for reading in members], ids.shape)
             slopes = model.mask_slopes(ids, mask, hideable, columns[batch], keyword.encoder.mask_id, _AT)
-            for row, steps in zip(rows[batch].tolist(), slopes, strict=True):
-                _choose(readings[int(row)], steps, most, chosen[int(row)])
+            for row, steps in zip(batch.tolist(), slopes, strict=True):
+                _choose(group[row], steps, most, marks[row])
+
+        def keep_all(row: int, _reason: str, marks: list[Chosen] = marks) -> None:
+            marks[row][:] = True
+
+        keyword.run_batches([reading.ids for reading in group], compute, keep_all)
     return chosen
 
 

@@ -24,13 +24,15 @@ class Reading:
     """A text as the model reads it.
 
     `text` is what of it fits into the window; `ids` its tokens, special ones included; `words` its words; `places`
-    the half-open range of each word's tokens in `ids`, or None where hiding a word takes a new tokenisation.
+    the half-open range of each word's tokens in `ids`, or None where hiding a word takes a new tokenisation;
+    `truncated` whether the text's end was left out.
     """
 
     text: str
     ids: Ids
     words: list[Word]
     places: list[tuple[int, int]] | None
+    truncated: bool
 
 
 class TextEncoder:
@@ -77,7 +79,10 @@ class TextEncoder:
         cut = [row for row, (text, seen) in enumerate(zip(texts, fitted, strict=True)) if len(seen) < len(text)]
         for row, encoding in zip(cut, self._rust.encode_batch([fitted[row] for row in cut]), strict=True):
             encodings[row] = encoding
-        return [self._as_reading(text, encoding) for text, encoding in zip(fitted, encodings, strict=True)]
+        return [
+            self._as_reading(seen, encoding, truncated=len(seen) < len(text))
+            for text, seen, encoding in zip(texts, fitted, encodings, strict=True)
+        ]
 
     def hide_words(self, readings: Sequence[Reading], chosen: Sequence[npt.NDArray[np.bool_]]) -> list[list[Ids]]:
         """For each reading, the ids of its text with each chosen word in turn replaced by the mask."""
@@ -108,12 +113,12 @@ class TextEncoder:
         kept: Ids = ids[keep]
         return kept
 
-    def _as_reading(self, text: str, encoding: Encoding) -> Reading:
+    def _as_reading(self, text: str, encoding: Encoding, *, truncated: bool) -> Reading:
         words = split_words(text)
         # A normaliser may drop what cannot be printed, and offsets after that are not to be relied on.
         is_plain = self._is_word_local and text.isprintable()
         places = locate_words(text, words, encoding) if is_plain else None
-        return Reading(text, self._cut(encoding), words, places)
+        return Reading(text, self._cut(encoding), words, places, truncated)
 
 
 def is_word_local(tokenizer: dict[str, Any], mask: str) -> bool:

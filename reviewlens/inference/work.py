@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -11,7 +11,8 @@ class Work:
     """Adds up over batches.
 
     `tokenize_seconds` overlap with the other stages'. Of `inputs` to the models, `duplicates` were equal to another of
-    the same stage and pool, and not computed. Of `computed_tokens`, `real_tokens` were no padding.
+    the same stage and pool, and not computed. Of `computed_tokens`, `real_tokens` were no padding. A shortlist's
+    gradient passes are in the seconds alone.
     """
 
     tokenize_seconds: float = 0.0
@@ -32,8 +33,3 @@ class Work:
         finally:
             name = f"{stage}_seconds"
             setattr(self, name, getattr(self, name) + time.perf_counter() - began)
-
-    def add(self, other: "Work") -> None:
-        """Add what `other` cost."""
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))

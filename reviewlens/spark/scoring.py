@@ -18,6 +18,7 @@ from pyspark.sql import Column
 from pyspark.sql.pandas.functions import pandas_udf
 
 from reviewlens.errors import BundleError, DeviceError
+from reviewlens.inference.backends import BackendName, Dtype
 from reviewlens.spark.schemas import KEYWORDS, PROBABILITIES, REFUSAL, SCORE_DDL, TRUNCATED, WORK
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Engine:
     bundle_path: str
     bundle_id: str
     device: Device = "auto"
-    backend: Literal["auto", "torch", "onnx"] = "auto"
-    dtype: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
+    backend: BackendName | Literal["auto"] = "auto"
+    dtype: Dtype | Literal["auto"] = "auto"
     token_budget: int | None = None
     threads: int = 1
     shortlist: int | None = None

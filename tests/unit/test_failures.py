@@ -124,3 +124,35 @@ def test_a_lost_device_blames_no_text(tiny_bundle: Bundle) -> None:
 def test_failures_are_told_apart(error: Exception, failure: str) -> None:
     """As torch and ONNX Runtime word them."""
     assert tell_failure(error) == failure
+
+
+def test_a_stage_alone_never_gives_a_label_that_was_not_computed(tiny_bundle: Bundle) -> None:
+    """Keywords, sentiments and words of a text that breaks the model are an error, not the first of a row of NaN."""
+    scorer = Scorer.load(tiny_bundle.path)
+    [bad] = scorer.keyword.encoder.encode(["XL"])
+    scorer.keyword.backend = Broken(scorer.keyword.backend, lose(int(bad[-2])))
+    scorer.sentiment.backend = Broken(scorer.sentiment.backend, lose(int(bad[-2])))
+    name = scorer.taxonomy.keywords[0]
+    for stage in (
+        lambda: scorer.keyword_probabilities(["배송", "XL"]),
+        lambda: scorer.sentiments([("배송", name), ("XL", name)]),
+        lambda: scorer.word_effects(["배송", "XL"]),
+    ):
+        with pytest.raises(InferenceError, match="number 1 could not be computed: not_finite"):
+            stage()
+
+
+def test_where_the_gradient_pass_fails_every_word_is_hidden(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The highlights are the exact ones then, and nothing is refused."""
+
+    def run_out(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    short = Scorer.load(tiny_bundle.path, shortlist=1)
+    monkeypatch.setattr(short.keyword.backend, "mask_slopes", run_out)
+    for one, other in zip(short.score(TEXTS), Scorer.load(tiny_bundle.path).score(TEXTS), strict=True):
+        assert [found.highlight and found.highlight.start for found in one.keywords] == [
+            found.highlight and found.highlight.start for found in other.keywords
+        ]
