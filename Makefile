@@ -87,7 +87,7 @@ bench-retraining: setup .cache/encoder/config.json
 
 # A draw from 10 million scored reviews in 5,000 malls: they are made once, then drawn from and measured.
 bench-scale: setup .cache/bench/scale/.ready
-	@$(BIN)/python tests/bench/scale/measure.py .cache/bench/scale $(ARGS)
+	@$(BIN)/python -m tests.bench.scale.measure .cache/bench/scale $(ARGS)
 
 .cache/bench/scale/.ready: tests/bench/scale/generate.py | setup
 	@echo "Making 10 million scored reviews in .cache/bench/scale ..."

@@ -22,9 +22,9 @@ from rich.table import Table
 from tests.bench.engine.figures import draw_growth
 from tests.bench.engine.hardware import describe_machine, name_machine
 from tests.bench.engine.markdown import write_table
-from tests.bench.engine.memory import Finished, run_watched
 from tests.bench.engine.models import HOME, ROOT
 from tests.bench.engine.reviews import REAL, name_source, read_many
+from tests.bench.memory import Finished, run_watched
 
 _MALLS = 300
 _HEADER = (

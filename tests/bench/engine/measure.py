@@ -22,12 +22,12 @@ from tests.bench.engine.entries import KEYWORD_TIMES, Row, list_entries
 from tests.bench.engine.figures import draw_contest
 from tests.bench.engine.hardware import describe_machine
 from tests.bench.engine.labels import Found, Labels
-from tests.bench.engine.memory import run_watched
 from tests.bench.engine.models import HOME, MODELS, ROOT, prepare_bundle
 from tests.bench.engine.peak import measure_peaks
 from tests.bench.engine.reviews import REAL, name_source, sample_reviews
 from tests.bench.engine.tables import print_rows, write_markdown
 from tests.bench.engine.work import count_work
+from tests.bench.memory import run_watched
 
 SEED = 5
 THRESHOLD_ROWS = 300

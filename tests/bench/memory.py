@@ -8,24 +8,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _POLL_S = 0.25
+_ROLES = {"pyspark.daemon": "worker", "CoarseGrainedExecutorBackend": "executor"}
 
 
 @dataclass(slots=True)
 class Finished:
     """A command that ended: its exit code and seconds, and the highest resident memory of its processes in MB.
 
-    `worker_mb` is of the largest Python worker of Spark; `python_mb` adds up workers and the Python that started them,
-    and counts what they share twice; `java_mb` is of all JVMs.
+    `peaks` has each process's kind and MB: `java` and `python`, or `executor` and `worker` where Spark started it to
+    run tasks. `worker_mb` is of the largest worker; `python_mb` adds up workers and the Python that started them, and
+    counts what they share twice; `java_mb` is of all JVMs.
     """
 
     code: int = -1
     seconds: float = 0.0
     peaks: dict[int, tuple[str, float]] = field(default_factory=dict)
 
+    def largest(self, kind: str) -> float:
+        """The largest process's of a kind."""
+        return max((mb for each, mb in self.peaks.values() if each == kind), default=0.0)
+
     @property
     def worker_mb(self) -> float:
         """The largest worker's."""
-        return max((mb for kind, mb in self.peaks.values() if kind == "worker"), default=0.0)
+        return self.largest("worker")
 
     @property
     def python_mb(self) -> float:
@@ -35,7 +41,7 @@ class Finished:
     @property
     def java_mb(self) -> float:
         """All JVMs'."""
-        return sum(mb for kind, mb in self.peaks.values() if kind == "java")
+        return sum(mb for kind, mb in self.peaks.values() if kind in ("java", "executor"))
 
 
 def run_watched(
@@ -77,5 +83,6 @@ def read_peaks(parent: int) -> dict[int, tuple[str, float]]:
         kind = Path(command.partition("\0")[0]).name.rstrip("0123456789.")
         peak = re.search(r"VmHWM:\s+(\d+) kB", status)
         if kind in ("java", "python") and peak:
-            peaks[process] = ("worker" if "pyspark.daemon" in command else kind, int(peak[1]) / 1_024)
+            role = next((role for sign, role in _ROLES.items() if sign in command), kind)
+            peaks[process] = (role, int(peak[1]) / 1_024)
     return peaks
